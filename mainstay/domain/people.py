@@ -1,0 +1,62 @@
+"""People, teams and how they are reached."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from mainstay.domain.access import AccessRole
+from mainstay.domain.model import Strict
+
+
+class ContactMethod(Strict):
+    """One way to reach a person: ``channel`` names a channel of mainstay.yaml."""
+
+    name: str
+    channel: str
+    address: str
+
+
+class NotificationRule(Strict):
+    """Use ``method`` this long after the page began (S-204: push now, SMS later, voice last)."""
+
+    method: str
+    after: timedelta = timedelta(0)
+
+
+class Person(Strict):
+    """A member of the organisation, known everywhere by ``handle``."""
+
+    handle: str
+    name: str
+    email: str = ""
+    time_zone: str = "UTC"
+    manager: str | None = None
+    access_roles: tuple[AccessRole, ...] = (AccessRole.RESPONDER,)
+    contacts: tuple[ContactMethod, ...] = ()
+    notify: tuple[NotificationRule, ...] = ()
+
+
+class Team(Strict):
+    name: str
+    members: tuple[str, ...] = ()
+    manager: str | None = None
+    escalation_policy: str | None = None
+
+
+class ResolvedMethod(Strict):
+    """A contact method without its address, which stays out of histories."""
+
+    method: str
+    channel: str
+    after: timedelta = timedelta(0)
+
+
+class ResolvedTarget(Strict):
+    """Whom to page, as the on-call look-up answered. In order of preference, best method first."""
+
+    person: str
+    via: str = ""
+    """Why this person: ``schedule payments-primary`` or ``team payments``."""
+    methods: tuple[ResolvedMethod, ...] = Field(default=())
