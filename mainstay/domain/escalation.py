@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Literal
 
+from pydantic import Field
+
+from mainstay.domain.duration import Duration
 from mainstay.domain.model import Record, Strict
 
 
@@ -21,18 +24,18 @@ class Target(Strict):
 class Step(Strict):
     """Page all ``targets`` at once; the next step follows ``wait`` later unless somebody acknowledges."""
 
-    targets: tuple[Target, ...]
-    wait: timedelta = timedelta(minutes=5)
+    targets: tuple[Target, ...] = Field(min_length=1)
+    wait: Duration = Field(default=timedelta(minutes=5), ge=timedelta(0))
 
 
 class EscalationPolicy(Strict):
     name: str
     steps: tuple[Step, ...]
-    repeat: int = 2
+    repeat: int = Field(default=2, ge=0, le=100)
     """How often the whole list is gone through again before the last resort."""
     last_resort: tuple[Target, ...] = ()
     """Paged when all others stayed silent, again every ``last_resort_every`` until someone answers."""
-    last_resort_every: timedelta = timedelta(minutes=15)
+    last_resort_every: Duration = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
 
 
 class EscalationState(Record):
@@ -49,17 +52,21 @@ class EscalationState(Record):
 
 
 class NextPage(Record):
-    """Page these now; ``then`` is the state after it."""
+    """Page these now; ``then`` is the state after it. Without targets everybody has been tried in vain."""
 
     targets: tuple[Target, ...]
     step: int
+    """Different for every page of a round, repeats of the last resort included: part of the page's key."""
     last_resort: bool = False
     then: EscalationState
 
 
-def begin(policy: EscalationPolicy, now: datetime, round_: int = 1) -> EscalationState:
-    """A new round: its first step is due at once."""
-    return EscalationState(round=round_, due=now if policy.steps or policy.last_resort else None)
+def begin(_policy: EscalationPolicy, now: datetime, round_: int = 1) -> EscalationState:
+    """A new round: its first step is due at once.
+
+    So it is for a policy that pages nobody: that nobody can be paged has to come out, not to stay silent.
+    """
+    return EscalationState(round=round_, due=now)
 
 
 def acknowledge(state: EscalationState, person: str, now: datetime) -> EscalationState:
@@ -76,9 +83,10 @@ def next_page(policy: EscalationPolicy, state: EscalationState, now: datetime) -
         step = policy.steps[state.step % len(policy.steps)]
         then = state.model_copy(update={"step": state.step + 1, "due": now + step.wait})
         return NextPage(targets=step.targets, step=state.step, then=then)
+    number = state.step + state.resorts
     if not policy.last_resort:
-        return NextPage(
-            targets=(), step=state.step, last_resort=True, then=state.model_copy(update={"due": None})
-        )
-    then = state.model_copy(update={"resorts": state.resorts + 1, "due": now + policy.last_resort_every})
-    return NextPage(targets=policy.last_resort, step=state.step, last_resort=True, then=then)
+        then = state.model_copy(update={"due": None})
+    else:
+        due = now + policy.last_resort_every
+        then = state.model_copy(update={"resorts": state.resorts + 1, "due": due})
+    return NextPage(targets=policy.last_resort, step=number, last_resort=True, then=then)

@@ -11,8 +11,9 @@ from pydantic import Field, JsonValue, model_validator
 from mainstay.domain.access import Actor, Command
 from mainstay.domain.alert import Alert
 from mainstay.domain.escalation import EscalationState
+from mainstay.domain.message import AnyMessage
 from mainstay.domain.model import Record
-from mainstay.domain.people import ResolvedTarget
+from mainstay.domain.people import ResolvedMethod, ResolvedTarget
 from mainstay.domain.pinned import PinnedConfig
 from mainstay.domain.timeline import AnyEntry
 
@@ -68,6 +69,8 @@ class Impact(Record):
     all_users: bool | None = None
     revenue_loss_per_hour: float | None = None
     """US dollars."""
+    revenue_impacting: bool | None = None
+    """Revenue is lost, by however much (S-026)."""
     data_loss: bool | None = None
     security_breach: bool | None = None
     complete_loss: bool | None = None
@@ -101,6 +104,8 @@ class IncidentInput(Record):
     declaration: Declaration | None = None
     title: str = ""
     route: str = ""
+    severity: str = ""
+    """A label that the route fixes; empty: triage decides."""
     pinned: PinnedConfig | None = None
     first_targets: tuple[ResolvedTarget, ...] = ()
     state: IncidentState | None = None
@@ -161,6 +166,32 @@ class ItemDraft(Record):
     """The ledger id that this item replaces."""
 
 
+class Call(Record):
+    """One person being notified: methods are tried in order, the next at once when one fails."""
+
+    key: str
+    """Prefix of the idempotency keys: incident key, round, step, person."""
+    person: str
+    methods: tuple[ResolvedMethod, ...] = ()
+    index: int = 0
+    """The next method to use."""
+    begun_at: datetime
+    message: AnyMessage
+    step: int = -1
+    """Step of the escalation, or -1 for a call outside of it."""
+    round: int = 0
+    accepted: tuple[str, ...] = ()
+    """Names of the methods that a provider accepted."""
+
+
+class RunRequest(Record):
+    """A runbook that is to be started."""
+
+    runbook: str
+    inputs: dict[str, JsonValue] = Field(default_factory=dict)
+    requester: Actor | None = None
+
+
 class IncidentState(Record):
     """All that outlives one run of the workflow. At most 256 KiB, asserted before continue-as-new."""
 
@@ -180,8 +211,22 @@ class IncidentState(Record):
     escalation_begun_at: datetime | None = None
     called: dict[str, str] = Field(default_factory=dict)
     """Handle → state in this round: paged, acknowledged, joined, released."""
+    calls: tuple[Call, ...] = ()
+    """Notifications under way."""
+    undelivered: int = 0
+    """Steps in a row that reached nobody."""
+    step_accepted: bool = False
+    """A provider accepted a page of the present step."""
+    reached: dict[str, ResolvedMethod] = Field(default_factory=dict)
+    """Handle → the method by which a person was reached last."""
+    to_page: tuple[str, ...] = ()
+    """Targets of page updates whose people have not been looked up yet, with the message after a newline."""
+    checked_earlier: bool = False
+    children_told: bool = False
+    """Runs were cancelled, action items started: nothing more to do for children."""
     roles: dict[str, str] = Field(default_factory=dict)
     runs: tuple[RunRef, ...] = ()
+    to_start: tuple[RunRequest, ...] = ()
     run_count: int = 0
     mitigations: tuple[Mitigation, ...] = ()
     items: tuple[ItemDraft, ...] = ()
@@ -192,6 +237,16 @@ class IncidentState(Record):
     """Occurrences taken in all."""
     seen: tuple[str, ...] = ()
     """The latest occurrences taken, at most 500, for de-duplication."""
+    acknowledged_at: datetime | None = None
+    """The first acknowledgement of the whole incident."""
+    mitigated_at: datetime | None = None
+    closed_at: datetime | None = None
+    announced: str = ""
+    """The public state that people were told last."""
+    hold_told: bool = False
+    late: tuple[str, ...] = ()
+    """Deadlines whose passing has been recorded."""
+    first_step_done: bool = False
     tail: tuple[AnyEntry, ...] = ()
     """Journal entries that the record store has not confirmed yet."""
     next_seq: int = 1

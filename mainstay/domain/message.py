@@ -52,6 +52,8 @@ class PageMessage(Message):
     """``name: summary`` of the firing alerts, a few at most."""
     commands: tuple[str, ...] = ()
     """What to type by hand, where a runbook's leaf has no action of its own."""
+    references: tuple[tuple[str, str], ...] = ()
+    """(name, address) of what helps: dashboard, runbook, logs (S-061). Empty: those of the service."""
 
 
 class HandledMessage(Message):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from mainstay.domain.access import AccessRole
+from mainstay.domain.duration import Duration
 from mainstay.domain.model import Strict
 
 
@@ -22,7 +23,7 @@ class NotificationRule(Strict):
     """Use ``method`` this long after the page began (S-204: push now, SMS later, voice last)."""
 
     method: str
-    after: timedelta = timedelta(0)
+    after: Duration = timedelta(0)
 
 
 class Person(Strict):
@@ -51,6 +52,8 @@ class ResolvedMethod(Strict):
     method: str
     channel: str
     after: timedelta = timedelta(0)
+    fallback: bool = False
+    """Used only when every method before it has failed for good; no rule of the person asks for it."""
 
 
 class ResolvedTarget(Strict):

@@ -159,6 +159,9 @@ class Mitigated(Entry):
     mitigation: str
     text: str
     temporary: bool = False
+    inverse: str = ""
+    """How to take it back, in words or as a command."""
+    run: str = ""
 
 
 class MitigationRemoved(Entry):

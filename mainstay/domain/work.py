@@ -20,9 +20,11 @@ from mainstay.domain.timeline import AnyEntry
 from mainstay.domain.verdict import Verdict
 
 # Activity type names, by queue.
-# incident: pin_config resolve_targets send handled_before ask_lease holder_state
+# incident: pin_config resolve_targets send ask_lease holder_state
+# local:    resolve_pinned render meeting_slot
 # cluster:  plan_change apply_change
-# bulk:     look draw_number append_journal save_item find_orphans draft_postmortem invite
+# bulk:     look verify draw_number append_journal handled_before save_effect save_item find_orphans
+#           draft_postmortem
 
 
 class PinRequest(Record):
@@ -124,6 +126,8 @@ class VerifyRequest(Record):
     within: timedelta
     every: timedelta = timedelta(seconds=2)
     settle: timedelta = timedelta(0)
+    hold: timedelta = timedelta(0)
+    """All looks must hold for this long in a row (S-251); one that does not begins it anew."""
 
 
 class PlanRequest(Record):
@@ -252,10 +256,13 @@ class ActionItemInput(Record):
     chase_every: timedelta = timedelta(days=1)
     escalate_after: timedelta = timedelta(days=7)
     """Overdue for this long: the owner's manager is told."""
+    announced: bool = False
+    """State carried over continue-as-new, from here on: the owner has been told."""
+    reminded: bool = False
+    last_chase: datetime | None = None
     chases: int = 0
-    """State carried over continue-as-new: how often it has been chased."""
+    """How often it has been chased."""
     escalated: bool = False
-    seen_updates: tuple[str, ...] = ()
 
 
 class HolderRequest(Record):
@@ -268,3 +275,64 @@ class HolderRequest(Record):
 class HolderState(Record):
     open: bool
     status: str = ""
+
+
+class PinnedResolveRequest(Record):
+    """``resolve_pinned`` (local): like ``resolve_targets``, from the pinned schedules alone."""
+
+    targets: tuple[Target, ...]
+    at: datetime
+    pinned: PinnedConfig
+
+
+class MeetingRequest(Record):
+    """``meeting_slot`` (local): when to hold the postmortem (D-10: 48 to 72 hours, in business hours)."""
+
+    after: datetime
+    business_hours: tuple[str, ...]
+    time_zone: str
+    holidays: tuple[str, ...] = ()
+
+
+class MeetingSlot(Record):
+    starts_at: datetime
+    ends_at: datetime
+    note: str = ""
+    """Says why, where the window held no business hours."""
+
+
+class SaveEffect(Record):
+    """``save_effect``: a change that stands (or, with ``undone``, no longer does)."""
+
+    id: str
+    incident_key: str = ""
+    run: str
+    step: str
+    target: str
+    title: str
+    command: str = ""
+    digest: str = ""
+    at: datetime
+    undone: bool = False
+
+
+class OrphansRequest(Record):
+    at: datetime
+
+
+class Orphan(Record):
+    """Something that stands though nobody looks after it any more."""
+
+    kind: str
+    """``change``, ``lease`` or ``approval``."""
+    id: str
+    text: str
+    owner: str
+    service: str = ""
+    undo: str = ""
+
+
+class Orphans(Record):
+    """Answer of ``find_orphans``."""
+
+    found: tuple[Orphan, ...] = ()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import Literal
+from typing import Literal, Self
 
+from pydantic import AwareDatetime, Field, model_validator
+
+from mainstay.domain.duration import Duration
 from mainstay.domain.model import Strict
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -24,9 +27,11 @@ class Layer(Strict):
 
     name: str
     people: tuple[str, ...]
-    start: datetime
+    start: AwareDatetime
     """When the first person's first turn begins; aware. The grid extends before it, too."""
-    turn: timedelta = timedelta(days=7)
+    turn: Duration = Field(default=timedelta(days=7), ge=timedelta(minutes=1))
+    """How long one person's turn is, on the wall clock of the zone: seven days are a week also when the
+    clocks change, and so are 168 hours."""
     time_zone: str | None = None
     """Falls back to the schedule's."""
     restrictions: tuple[Restriction, ...] = ()
@@ -36,9 +41,17 @@ class Override(Strict):
     """One person takes over (or, with ``person`` None, a gap is meant) from ``start`` to ``end``."""
 
     person: str | None
-    start: datetime
-    end: datetime
+    start: AwareDatetime
+    end: AwareDatetime
     note: str = ""
+    schedule: str = ""
+    """The schedule it is for, where it does not stand in one: overrides of the record store."""
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("an override must end after its start")
+        return self
 
 
 class Schedule(Strict):

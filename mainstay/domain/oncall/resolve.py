@@ -1,0 +1,101 @@
+"""From targets of a policy to people and the ways to reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import assert_never
+
+from mainstay.domain.escalation import Target
+from mainstay.domain.oncall.schedule import Override, Schedule
+from mainstay.domain.oncall.shifts import on_call
+from mainstay.domain.people import Person, ResolvedMethod, ResolvedTarget, Team
+from mainstay.domain.work import ResolvedTargets
+
+
+def resolve(
+    targets: tuple[Target, ...],
+    at: datetime,
+    *,
+    schedules: Mapping[str, Schedule],
+    teams: Mapping[str, Team],
+    people: Mapping[str, Person],
+    overrides: tuple[Override, ...] = (),
+) -> ResolvedTargets:
+    """Who is behind ``targets`` at ``at``, each person once, in the order of the targets.
+
+    ``overrides`` are those of the record store: they win over the schedule's own, and the later over the
+    earlier. A target behind which nobody is (a gap, an unknown name, an empty team) is listed in ``empty``.
+    A person without a contact method is listed among the people, with no methods.
+    """
+    found: dict[str, ResolvedTarget] = {}
+    empty: list[str] = []
+    for target in targets:
+        handles = tuple(
+            _behind(target, at, schedules=schedules, teams=teams, people=people, overrides=overrides)
+        )
+        if not handles:
+            empty.append(str(target))
+        for handle in handles:
+            found.setdefault(
+                handle,
+                ResolvedTarget(person=handle, via=str(target), methods=methods(people.get(handle))),
+            )
+    return ResolvedTargets(people=tuple(found.values()), empty=tuple(empty))
+
+
+def _behind(
+    target: Target,
+    at: datetime,
+    *,
+    schedules: Mapping[str, Schedule],
+    teams: Mapping[str, Team],
+    people: Mapping[str, Person],
+    overrides: tuple[Override, ...],
+) -> Iterator[str]:
+    match target.kind:
+        case "person":
+            if target.name in people:
+                yield target.name
+        case "team":
+            team = teams.get(target.name)
+            yield from team.members if team else ()
+        case "schedule":
+            schedule = schedules.get(target.name)
+            person = person_on_call(schedule, at, overrides) if schedule else None
+            if person:
+                yield person
+        case _:
+            assert_never(target.kind)
+
+
+def person_on_call(schedule: Schedule, at: datetime, overrides: tuple[Override, ...] = ()) -> str | None:
+    """Who is on call at ``at``, with the record store's overrides laid over the schedule; None in a gap."""
+    for override in reversed(overrides):
+        if override.schedule == schedule.name and override.start <= at < override.end:
+            return override.person
+    shift = on_call(schedule, at)
+    return shift.person if shift else None
+
+
+def methods(person: Person | None) -> tuple[ResolvedMethod, ...]:
+    """The person's ways, best first: as the notification rules say, then the other contacts as fallbacks.
+
+    Without rules the first contact is the way and the others are its fallbacks. A rule that names no contact
+    is skipped: the configuration check reports it.
+    """
+    if person is None:
+        return ()
+    contacts = {contact.name: contact for contact in person.contacts}
+    ruled = tuple(
+        ResolvedMethod(method=rule.method, channel=contacts[rule.method].channel, after=rule.after)
+        for rule in sorted(person.notify, key=lambda rule: rule.after)
+        if rule.method in contacts
+    )
+    named = {way.method for way in ruled}
+    others = tuple(
+        ResolvedMethod(method=contact.name, channel=contact.channel, fallback=bool(ruled) or number > 0)
+        for number, contact in enumerate(person.contacts)
+        if contact.name not in named
+    )
+    return ruled + others

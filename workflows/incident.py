@@ -1,0 +1,442 @@
+"""The incident: the whole life of one problem, from its first alert until it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from mainstay.domain import escalation, incident_view, lifecycle, names
+    from mainstay.domain.access import SYSTEM, Actor, Assurance, Command
+    from mainstay.domain.alert import AlertBatch
+    from mainstay.domain.bounds import bounded
+    from mainstay.domain.errors import InvalidArgument, Refusal, Unavailable
+    from mainstay.domain.incident import (
+        Acknowledge,
+        AddNote,
+        AssignRole,
+        Cancel,
+        Close,
+        IncidentInput,
+        IncidentState,
+        IncidentView,
+        Merge,
+        Outcome,
+        PagePeople,
+        Phase,
+        PostUpdate,
+        RecordDecision,
+        RecordMitigation,
+        ReleaseRole,
+        Reopen,
+        Resolve,
+        RunRequest,
+        SetSeverity,
+        StartRunbook,
+        public_state,
+    )
+    from mainstay.domain.pinned import PinnedConfig
+    from mainstay.domain.runbook.run import RunReport
+    from mainstay.domain.timeline import Declared, Linked, Refused, SeveritySet
+    from mainstay.domain.triage import impact_of, triage
+    from mainstay.domain.work import Pinned, PinRequest
+
+from workflows import calls
+from workflows.actors import actor_of, refused
+from workflows.incident_following import Following
+from workflows.incident_recording import Recording
+
+Transition = Callable[[IncidentState, Any, PinnedConfig, Actor, Any], IncidentState]
+ALERT_SOURCE = Actor(person="alert source", assurance=Assurance.TOKEN, door="signal")
+
+
+@workflow.defn(name=names.INCIDENT)
+class IncidentWorkflow(Following, Recording):
+    """One incident. Its id names the group of alerts; its key is the first execution's run id."""
+
+    @workflow.init
+    def __init__(self, given: IncidentInput) -> None:
+        super().__init__(given)
+        self._call_tasks = []
+        self._shown = {}
+        self._opened = given.state is not None
+        self._inbox: list[AlertBatch] = []
+        if given.alerts and not self._opened:
+            self._inbox.append(AlertBatch(alerts=given.alerts))
+        if not self._opened and given.pinned is not None:
+            # Here and not in run: updates that arrive with the start are handled before its first line.
+            self._open_now(given, given.title, given.severity)
+
+    @workflow.run
+    async def run(self, given: IncidentInput) -> IncidentView:
+        await self._open(given)
+        parts = [
+            asyncio.create_task(self._in_group(name, part()))
+            for name, part in (
+                ("Page people", self._escalate),
+                ("Follow the clock", self._clock),
+                ("Mitigate and learn", self._children),
+                ("Tell people", self._inform),
+                ("Show it in Temporal", self._show),
+                ("Record", self._record),
+            )
+        ]
+        await self._live(parts)
+        self._stopping = True
+        await asyncio.gather(*parts, *self._call_tasks)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if not self._finished():
+            state = bounded(self._state, workflow.info().run_id)
+            carried = given.model_copy(
+                update={"pinned": self._pinned, "state": state, "alerts": (), "declaration": None}
+            )
+            workflow.continue_as_new(carried)
+        return self.view()
+
+    async def _in_group(self, label: str, part: Any) -> None:
+        group = workflow.create_event_group(label.lower().replace(" ", "-"), label=label)
+        with group.scope():
+            await part
+
+    async def _live(self, parts: list[asyncio.Task[None]]) -> None:
+        """Until it is over, or its history has grown long at a moment when nobody is being paged."""
+
+        def tasks() -> list[asyncio.Task[None]]:
+            return [*parts, *self._call_tasks]
+
+        while True:
+            try:
+                await workflow.wait_condition(lambda: self._finished() or self._long() or _broken(tasks()))
+            except asyncio.CancelledError:
+                self._cancelled()
+                continue
+            for task in tasks():
+                if task.done():
+                    task.result()
+            return
+
+    def _finished(self) -> bool:
+        state = self._state
+        announced = state.phase is not Phase.CLOSED or state.announced == public_state(state.phase)
+        told = state.children_told and announced and not state.calls and not self._busy
+        return state.phase.ended and told and not self._unrecorded()
+
+    def _long(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested() and not self._busy
+
+    def _cancelled(self) -> None:
+        """Cancellation from outside is a cancel like any other, by a person nobody verified."""
+        if not self._state.phase.ended:
+            actor = Actor(person="Temporal cancellation")
+            command = Cancel(reason="the workflow was cancelled")
+            self._state = lifecycle.cancel(self._state, command, self._pinned, actor, workflow.now())
+
+    # ---- opening ----------------------------------------------------------------------------
+
+    async def _open(self, given: IncidentInput) -> None:
+        """A bare client's incident has to ask for its configuration first."""
+        if self._opened:
+            return
+        pinned = await self._pin(given)
+        self._pinned_or_none = pinned.pinned
+        self._input = given.model_copy(update={"first_targets": pinned.first_targets})
+        self._open_now(given, given.title or pinned.title, given.severity or pinned.severity)
+
+    def _open_now(self, given: IncidentInput, title: str, route_severity: str) -> None:
+        """Give it severity, title and an escalation. Nothing here waits."""
+        self._begin(given, title, route_severity)
+        self._opened = True
+        for batch in self._inbox:
+            self._take(batch)
+        self._inbox.clear()
+
+    async def _pin(self, given: IncidentInput) -> Pinned:
+        await workflow.wait_condition(lambda: bool(self._inbox) or given.declaration is not None)
+        alerts = tuple(alert for batch in self._inbox for alert in batch.alerts)
+        request = PinRequest(alerts=alerts, declaration=given.declaration, at=workflow.now())
+        return await calls.pin_config(request)
+
+    def _begin(self, given: IncidentInput, title: str, route_severity: str) -> None:
+        pinned, now = self._pinned, workflow.now()
+        alerts = tuple(alert for batch in self._inbox for alert in batch.alerts)
+        declared = given.declaration
+        impact = declared.impact if declared else impact_of(alerts)
+        wanted = (declared.severity if declared else "") or route_severity
+        level, why = self._level(wanted, impact)
+        how = "person" if declared else "alert"
+        actor = (declared.actor if declared else None) or (
+            SYSTEM if declared is None else Actor(person="unknown")
+        )
+        self._set(
+            title=(declared.title if declared else "") or title or (alerts[0].name if alerts else "incident"),
+            route=given.route,
+            how=how,
+            exercise=bool(declared and declared.exercise),
+            impact=impact,
+            rank=level.rank,
+            severity=level.label,
+            severity_set_by_hand=bool(wanted),
+            declared_at=now,
+            escalation_begun_at=now,
+            next_update_due=now + level.update_every if level.update_every else None,
+        )
+        self._log(
+            Declared(
+                at=now,
+                actor=actor,
+                title=self._state.title,
+                service=pinned.service.name,
+                severity=level.label,
+                how=how,
+            ),
+            SeveritySet(at=now, severity=level.label, reason=why),
+        )
+        if level.page != "ticket":
+            self._set(escalation=escalation.begin(pinned.policy, now))
+        runbook = self._runbook_for([alert.name for alert in alerts])
+        if runbook:
+            self._set(to_start=(RunRequest(runbook=runbook),))
+
+    def _level(self, wanted: str, impact: Any) -> Any:
+        profile = self._pinned.profile
+        if wanted:
+            try:
+                return profile.parse(wanted), "as declared"
+            except InvalidArgument as refusal:
+                self._log(Refused(at=workflow.now(), what=f"severity {wanted!r}", why=refusal.message))
+        found = triage(impact, self._pinned.service, profile)
+        return profile.level(found.rank), f"triage: {found.rule}"
+
+    def _runbook_for(self, alert_names: list[str]) -> str:
+        chosen = self._pinned.service.runbooks
+        name = next((chosen[alert] for alert in alert_names if alert in chosen), chosen.get("*", ""))
+        return name if name in self._pinned.runbooks else ""
+
+    # ---- signals ----------------------------------------------------------------------------
+
+    @workflow.signal(name=names.ALERTS, description="Alerts that belong to this incident")
+    def alerts(self, batch: AlertBatch | None = None) -> None:
+        if batch is None:
+            self._log(Refused(at=workflow.now(), what="signal alerts", why="it carries no batch"))
+        elif not self._opened:
+            self._inbox.append(batch)
+        else:
+            self._take(batch)
+
+    def _take(self, batch: AlertBatch) -> None:
+        if batch.incident_key and batch.incident_key != self._state.key:
+            why = f"meant for incident {batch.incident_key}"
+            self._log(Refused(at=workflow.now(), what=f"{len(batch.alerts)} alert(s)", why=why))
+        elif not self._state.phase.ended:
+            self._state = lifecycle.take_alerts(
+                self._state, batch, self._pinned, workflow.now(), ALERT_SOURCE
+            )
+        else:
+            self._log(Refused(at=workflow.now(), what=f"{len(batch.alerts)} alert(s)", why="it has ended"))
+        self._after()
+
+    @workflow.signal(name=names.RUN_REPORT, description="What a runbook run has done (sent by the run)")
+    def run_report(self, report: RunReport | None = None) -> None:
+        if report is not None and self._opened:
+            self._state = lifecycle.take_report(self._state, report, self._pinned, workflow.now(), SYSTEM)
+            self._after()
+
+    @workflow.signal(name=names.CHILD_REPORT, description="Another incident was merged into this one")
+    def child_report(self, text: str = "") -> None:
+        if text:
+            self._log(Linked(at=workflow.now(), relation="merged from", other=text[:200]))
+            self._after()
+
+    @workflow.query(name=names.VIEW, description="The whole state as one model")
+    def view(self) -> IncidentView:
+        if self._pinned_or_none is None:
+            return IncidentView(
+                key=self._state.key,
+                workflow_id=self._id,
+                title=self._input.title or "incident",
+                phase=Phase.DECLARED,
+                public_state="Investigating",
+                severity="",
+                rank=0,
+                service="",
+                team="",
+                waits_for="its configuration",
+            )
+        return incident_view.view(self._state, self._pinned, self._id, workflow.now())
+
+    # ---- updates ----------------------------------------------------------------------------
+
+    def _try(self, operation: str, change: Transition, command: Command) -> tuple[IncidentState, Actor]:
+        """The state after ``command``; raises the refusal as the update's answer."""
+        try:
+            if self._pinned_or_none is None or not self._opened:
+                raise Unavailable("the incident is being opened; try again in a moment")
+            actor = actor_of(command, self._pinned.keys, self._state.key, operation)
+            return change(self._state, command, self._pinned, actor, workflow.now()), actor
+        except Refusal as refusal:
+            raise refused(refusal) from None
+
+    def _check(self, operation: str, change: Transition, command: Command) -> None:
+        if not self._answered():
+            self._try(operation, change, command)
+
+    def _do(self, operation: str, change: Transition, command: Command, said: str) -> Outcome:
+        if self._answered():
+            return Outcome(message="already done", changed=False)
+        self._state, _ = self._try(operation, change, command)
+        info = workflow.current_update_info()
+        if info is not None:
+            self._set(seen_updates=(*self._state.seen_updates, info.id))
+        self._after()
+        return Outcome(message=said)
+
+    def _answered(self) -> bool:
+        """An earlier run of this incident has answered this very update."""
+        info = workflow.current_update_info()
+        return info is not None and info.id in self._state.seen_updates
+
+    def _after(self) -> None:
+        """Forget the calls that are over."""
+        self._call_tasks = [task for task in self._call_tasks if not _quietly_done(task)]
+
+    @workflow.update(name=names.ACKNOWLEDGE, description='I have it: {"actor": {"person": "you"}}')
+    def acknowledge(self, command: Acknowledge) -> Outcome:
+        outcome = self._do(names.ACKNOWLEDGE, lifecycle.acknowledge, command, "acknowledged: you have it")
+        if outcome.changed:
+            by = self._state.escalation.acknowledged_by
+            called = [p for p, how in self._state.called.items() if how == "paged"]
+            self._tell_handled(by, tuple(called))
+        return outcome
+
+    @acknowledge.validator
+    def _check_acknowledge(self, command: Acknowledge) -> None:
+        self._check(names.ACKNOWLEDGE, lifecycle.acknowledge, command)
+
+    @workflow.update(name=names.SET_SEVERITY, description='{"severity": "SEV1", "reason": "…"}')
+    def set_severity(self, command: SetSeverity) -> Outcome:
+        return self._do(names.SET_SEVERITY, lifecycle.set_severity, command, f"severity {command.severity}")
+
+    @set_severity.validator
+    def _check_set_severity(self, command: SetSeverity) -> None:
+        self._check(names.SET_SEVERITY, lifecycle.set_severity, command)
+
+    @workflow.update(name=names.ASSIGN_ROLE, description='{"role": "commander", "person": "…"}')
+    def assign_role(self, command: AssignRole) -> Outcome:
+        said = f"{command.person} is {command.role}"
+        return self._do(names.ASSIGN_ROLE, lifecycle.assign_role, command, said)
+
+    @assign_role.validator
+    def _check_assign_role(self, command: AssignRole) -> None:
+        self._check(names.ASSIGN_ROLE, lifecycle.assign_role, command)
+
+    @workflow.update(name=names.RELEASE_ROLE, description='{"role": "scribe"}')
+    def release_role(self, command: ReleaseRole) -> Outcome:
+        return self._do(names.RELEASE_ROLE, lifecycle.release_role, command, f"{command.role} is free")
+
+    @release_role.validator
+    def _check_release_role(self, command: ReleaseRole) -> None:
+        self._check(names.RELEASE_ROLE, lifecycle.release_role, command)
+
+    @workflow.update(name=names.ADD_NOTE, description='{"text": "what you saw"}')
+    def add_note(self, command: AddNote) -> Outcome:
+        return self._do(names.ADD_NOTE, lifecycle.add_note, command, "noted")
+
+    @add_note.validator
+    def _check_add_note(self, command: AddNote) -> None:
+        self._check(names.ADD_NOTE, lifecycle.add_note, command)
+
+    @workflow.update(name=names.RECORD_DECISION, description='{"text": "…", "rationale": "…"}')
+    def record_decision(self, command: RecordDecision) -> Outcome:
+        return self._do(names.RECORD_DECISION, lifecycle.record_decision, command, "decision recorded")
+
+    @record_decision.validator
+    def _check_record_decision(self, command: RecordDecision) -> None:
+        self._check(names.RECORD_DECISION, lifecycle.record_decision, command)
+
+    @workflow.update(name=names.POST_UPDATE, description='{"text": "…", "public": true}')
+    def post_update(self, command: PostUpdate) -> Outcome:
+        outcome = self._do(names.POST_UPDATE, lifecycle.post_update, command, "update posted")
+        if outcome.changed:
+            self._tell_update(command.text, command.actor.person)
+        return outcome
+
+    @post_update.validator
+    def _check_post_update(self, command: PostUpdate) -> None:
+        self._check(names.POST_UPDATE, lifecycle.post_update, command)
+
+    @workflow.update(name=names.PAGE, description='{"target": "person:bob"}; also team: and schedule:')
+    def page(self, command: PagePeople) -> Outcome:
+        return self._do(names.PAGE, lifecycle.page_people, command, f"paging {command.target}")
+
+    @page.validator
+    def _check_page(self, command: PagePeople) -> None:
+        self._check(names.PAGE, lifecycle.page_people, command)
+
+    @workflow.update(name=names.START_RUNBOOK, description='{"runbook": "…", "inputs": {}}')
+    def start_runbook(self, command: StartRunbook) -> Outcome:
+        said = f"runbook {command.runbook} is started"
+        return self._do(names.START_RUNBOOK, lifecycle.start_runbook, command, said)
+
+    @start_runbook.validator
+    def _check_start_runbook(self, command: StartRunbook) -> None:
+        self._check(names.START_RUNBOOK, lifecycle.start_runbook, command)
+
+    @workflow.update(name=names.RECORD_MITIGATION, description='{"text": "…", "temporary": false}')
+    def record_mitigation(self, command: RecordMitigation) -> Outcome:
+        return self._do(names.RECORD_MITIGATION, lifecycle.record_mitigation, command, "recorded")
+
+    @record_mitigation.validator
+    def _check_record_mitigation(self, command: RecordMitigation) -> None:
+        self._check(names.RECORD_MITIGATION, lifecycle.record_mitigation, command)
+
+    @workflow.update(name=names.RESOLVE, description='{"confirmations": ["metrics", …], "anyway": ""}')
+    def resolve(self, command: Resolve) -> Outcome:
+        return self._do(names.RESOLVE, lifecycle.resolve, command, "resolved")
+
+    @resolve.validator
+    def _check_resolve(self, command: Resolve) -> None:
+        self._check(names.RESOLVE, lifecycle.resolve, command)
+
+    @workflow.update(name=names.REOPEN, description='{"reason": "…"}')
+    def reopen(self, command: Reopen) -> Outcome:
+        return self._do(names.REOPEN, lifecycle.reopen, command, "reopened; people are paged anew")
+
+    @reopen.validator
+    def _check_reopen(self, command: Reopen) -> None:
+        self._check(names.REOPEN, lifecycle.reopen, command)
+
+    @workflow.update(name=names.CANCEL, description='{"reason": "false alarm"}')
+    def cancel(self, command: Cancel) -> Outcome:
+        return self._do(names.CANCEL, lifecycle.cancel, command, "cancelled; runs undo and stop")
+
+    @cancel.validator
+    def _check_cancel(self, command: Cancel) -> None:
+        self._check(names.CANCEL, lifecycle.cancel, command)
+
+    @workflow.update(name=names.MERGE, description='{"into": "incident/…"}')
+    def merge(self, command: Merge) -> Outcome:
+        return self._do(names.MERGE, lifecycle.merge, command, f"merged into {command.into}")
+
+    @merge.validator
+    def _check_merge(self, command: Merge) -> None:
+        self._check(names.MERGE, lifecycle.merge, command)
+
+    @workflow.update(name=names.CLOSE, description='{"items": [{"text": "…", "owner": "…", "due": "…"}]}')
+    def close(self, command: Close) -> Outcome:
+        return self._do(names.CLOSE, lifecycle.close, command, "closed")
+
+    @close.validator
+    def _check_close(self, command: Close) -> None:
+        self._check(names.CLOSE, lifecycle.close, command)
+
+
+def _broken(tasks: list[asyncio.Task[None]]) -> bool:
+    """A part ended with an error: a bug, which must fail the workflow task and not vanish."""
+    return any(task.done() and not task.cancelled() and task.exception() is not None for task in tasks)
+
+
+def _quietly_done(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

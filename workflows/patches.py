@@ -1,0 +1,18 @@
+"""The ledger of changes to running workflows.
+
+Decision functions take a ``rules`` version. Only this file maps ``workflow.patched`` to it. Each version
+has golden histories in ``tests/histories``; an entry says since when, why, and when it can go.
+
+| rules | patch id | since | why | may go when |
+|---|---|---|---|---|
+| 1 | (none) | 2026-11 | first version | never |
+"""
+
+from __future__ import annotations
+
+CURRENT = 1
+
+
+def rules() -> int:
+    """The rules version this execution lives by."""
+    return CURRENT

@@ -1,0 +1,217 @@
+"""The postmortem: drafted at once, a meeting within 48 to 72 hours, chased until it is published."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from mainstay.domain import names
+    from mainstay.domain.access import Actor
+    from mainstay.domain.errors import AlreadyDone, InvalidArgument, NotFound, Refusal
+    from mainstay.domain.incident import ItemDraft, Outcome
+    from mainstay.domain.item_commands import Publish
+    from mainstay.domain.message import AnyMessage, InvitationMessage, Link, NoticeMessage
+    from mainstay.domain.model import Record
+    from mainstay.domain.work import (
+        ActionItemInput,
+        Draft,
+        ItemRow,
+        MeetingRequest,
+        MeetingSlot,
+        PostmortemInput,
+        SendRequest,
+    )
+
+from workflows import calls
+from workflows.actors import actor_of, refused
+
+WRITTEN_WITHIN = timedelta(hours=48)
+"""D-10: the draft is there at once, written up within two days."""
+CHASE_EVERY = timedelta(days=1)
+GIVE_UP_AFTER = 30
+
+
+class PostmortemView(Record):
+    """Answer of the query ``view``."""
+
+    status: str
+    document: str = ""
+    meeting: MeetingSlot | None = None
+    owner: str = ""
+    chases: int = 0
+    items: tuple[str, ...] = ()
+
+
+@workflow.defn(name=names.POSTMORTEM)
+class PostmortemWorkflow:
+    """Draft, invite, chase, publish; then one workflow per action item."""
+
+    @workflow.init
+    def __init__(self, given: PostmortemInput) -> None:
+        self._given = given
+        self._draft: Draft | None = None
+        self._meeting: MeetingSlot | None = None
+        self._published: Publish | None = None
+        self._chases = 0
+        self._items: list[str] = []
+
+    @workflow.run
+    async def run(self, given: PostmortemInput) -> PostmortemView:
+        self._draft = await calls.draft_postmortem(given.model_copy(update={"at": workflow.now()}))
+        await self._invite()
+        await self._chase()
+        published = self._published
+        for index, item in enumerate(published.items if published else (), start=1):
+            await self._start_item(item, index)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return self.view()
+
+    async def _invite(self) -> None:
+        pinned = self._given.pinned
+        self._meeting = await calls.meeting_slot(
+            MeetingRequest(
+                after=workflow.now(),
+                business_hours=pinned.business_hours,
+                time_zone=pinned.time_zone,
+                holidays=pinned.holidays,
+            )
+        )
+        message = InvitationMessage(
+            incident=self._given.incident,
+            uid=workflow.info().workflow_id,
+            what=f"Postmortem of {self._given.incident.shown}: {self._given.incident.title}",
+            starts_at=self._meeting.starts_at,
+            ends_at=self._meeting.ends_at,
+            attendees=self._given.responders,
+            document=self._draft.path if self._draft else "",
+        )
+        people = self._given.responders or ((self._given.owner,) if self._given.owner else ())
+        for handle in people:
+            await self._tell(handle, message, "invitation")
+
+    async def _chase(self) -> None:
+        """Daily from the 48th hour on, until it is published."""
+        due = workflow.now() + WRITTEN_WITHIN
+        while self._published is None and self._chases < GIVE_UP_AFTER:
+            if await self._published_by(due):
+                return
+            self._chases += 1
+            await self._tell(self._given.owner, self._overdue(), f"chase/{self._chases}")
+            due = workflow.now() + CHASE_EVERY
+        if self._published is None:
+            await workflow.wait_condition(lambda: self._published is not None)
+
+    async def _published_by(self, due: datetime) -> bool:
+        try:
+            await workflow.wait_condition(
+                lambda: self._published is not None,
+                timeout=due - workflow.now(),
+                timeout_summary="Chase the postmortem",
+            )
+        except TimeoutError:
+            return False
+        return True
+
+    def _overdue(self) -> NoticeMessage:
+        return NoticeMessage(
+            incident=self._given.incident,
+            links=(
+                Link(purpose="view", label="Open the incident", workflow_id=self._given.incident.workflow_id),
+            ),
+            subject=f"Postmortem of {self._given.incident.shown} is not published",
+            text=f"It was due after {WRITTEN_WITHIN.days} days. "
+            f"The draft is {self._draft.path if self._draft else 'missing'}.",
+        )
+
+    async def _tell(self, handle: str, message: AnyMessage, salt: str) -> None:
+        person = self._given.pinned.people.get(handle)
+        for method in person.contacts if person else ():
+            request = SendRequest(
+                key=f"{workflow.info().workflow_id}/{salt}/{handle}/{method.name}",
+                person=handle,
+                method=method.name,
+                channel=method.channel,
+                message=message,
+                number=self._given.incident.number,
+            )
+            try:
+                receipt = await calls.send_patiently(request, f"{message.kind.capitalize()} to {handle}")
+            except ActivityError:
+                continue
+            if receipt.accepted:
+                return
+
+    async def _start_item(self, item: ItemDraft, index: int) -> None:
+        incident = self._given.incident
+        item_id = f"{incident.number or incident.key[:8]}-p{index}"
+        person = self._given.pinned.people.get(item.owner)
+        given = ActionItemInput(
+            item=ItemRow(
+                id=item_id,
+                incident_key=incident.key,
+                incident_number=incident.number,
+                text=item.text,
+                owner=item.owner,
+                due=item.due,
+                kind=item.kind,
+                priority=item.priority,
+                created_at=workflow.now(),
+                workflow_id=names.action_item_workflow_id(item_id),
+            ),
+            manager=(person.manager if person else None) or self._given.pinned.team.manager or "",
+            incident=incident,
+            pinned=self._given.pinned,
+        )
+        try:
+            await workflow.start_child_workflow(
+                names.ACTION_ITEM,
+                given,
+                id=names.action_item_workflow_id(item_id),
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+                static_summary=f"Action item: {item.text}"[:390],
+            )
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("%s runs already", item_id)
+        self._items.append(item_id)
+
+    # ---- updates ----------------------------------------------------------------------------
+
+    def _try(self, command: Publish) -> Actor:
+        try:
+            key = workflow.info().first_execution_run_id
+            actor = actor_of(command, self._given.pinned.keys, key, names.PUBLISH)
+            if self._published is not None:
+                raise AlreadyDone("it is published already")
+            for index, item in enumerate(command.items):
+                if item.owner not in self._given.pinned.people:
+                    raise NotFound(f"nobody called {item.owner!r}", field=f"items[{index}].owner")
+                if item.due <= workflow.now():
+                    raise InvalidArgument("name a date in the future", field=f"items[{index}].due")
+        except Refusal as refusal:
+            raise refused(refusal) from None
+        return actor
+
+    @workflow.update(name=names.PUBLISH, description='{"url": "…", "items": [{"text", "owner", "due"}]}')
+    def publish(self, command: Publish) -> Outcome:
+        self._try(command)
+        self._published = command
+        return Outcome(message="published")
+
+    @publish.validator
+    def _check_publish(self, command: Publish) -> None:
+        self._try(command)
+
+    @workflow.query(name=names.VIEW, description="Where the postmortem stands")
+    def view(self) -> PostmortemView:
+        return PostmortemView(
+            status="published" if self._published else "drafted" if self._draft else "drafting",
+            document=self._draft.path if self._draft else "",
+            meeting=self._meeting,
+            owner=self._given.owner,
+            chases=self._chases,
+            items=tuple(self._items),
+        )
