@@ -1,0 +1,223 @@
+"""Composition root of the worker: settings → clients → activities → Workers. No logic."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.worker import Worker
+
+from activities.channels.opening import Channels
+from activities.cluster.actions import ClusterActions
+from activities.cluster.client import Clusters
+from activities.cluster.halt import HaltWatch
+from activities.documents import Documents
+from activities.holder import ConfigHolder
+from activities.leases import Leases
+from activities.library import Library
+from activities.oncall import OnCall
+from activities.paging import Paging
+from activities.pinned import PinnedRules
+from activities.probes.condition import Condition
+from activities.probes.http import Http
+from activities.probes.look import Probes
+from activities.probes.prometheus import Prometheus
+from activities.probes.recent_rollout import RecentRollout
+from activities.probes.rollout_status import RolloutStatus
+from activities.records import Records
+from activities.render import render
+from mainstay.config import secrets
+from mainstay.config.keys import load_signer
+from mainstay.config.settings import Settings
+from mainstay.connect import connect
+from mainstay.domain.errors import Refusal
+from mainstay.domain.names import BULK_QUEUE, CLUSTER_QUEUE, INCIDENT_QUEUE, RECONCILE
+from mainstay.records.store import Store
+from mainstay.rooms import check_rooms
+from mainstay.telemetry import setup_logging, setup_tracing
+from workflows.action_item import ActionItemWorkflow
+from workflows.halt import HaltWorkflow
+from workflows.incident import IncidentWorkflow
+from workflows.lease import LeaseWorkflow
+from workflows.postmortem import PostmortemWorkflow
+from workflows.reconcile import ReconcileWorkflow
+from workflows.runbook import RunbookWorkflow
+
+QUEUES = (INCIDENT_QUEUE, CLUSTER_QUEUE, BULK_QUEUE)
+WORKFLOWS = (
+    IncidentWorkflow,
+    RunbookWorkflow,
+    PostmortemWorkflow,
+    ActionItemWorkflow,
+    LeaseWorkflow,
+    HaltWorkflow,
+    ReconcileWorkflow,
+)
+GRACE = timedelta(seconds=10)
+STICKY = timedelta(seconds=2)
+"""A worker that died keeps its workflows' next tasks from the others for at most this long."""
+SLOTS = {INCIDENT_QUEUE: 200, CLUSTER_QUEUE: 50, BULK_QUEUE: 200}
+CACHED = 2000
+
+_log = logging.getLogger("mainstay.worker")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until SIGTERM or SIGINT."""
+    check_rooms(Path(__file__))
+    parser = argparse.ArgumentParser(
+        prog="mainstay-worker", description="Runs Mainstay's workflows and activities."
+    )
+    parser.add_argument(
+        "--queue",
+        action="append",
+        choices=QUEUES,
+        help="serve this task queue only (repeatable; default: all three)",
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        asyncio.run(serve(Settings(), tuple(chosen.queue or QUEUES)))
+    except Refusal as refusal:
+        raise SystemExit(f"mainstay-worker: {refusal.message}") from None
+
+
+async def serve(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
+    """Everything from the first connection to the graceful end."""
+    setup_logging(json=settings.log_json)
+    tracing = setup_tracing("mainstay-worker", settings.otlp_endpoint)
+    stopping = asyncio.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(wanted, stopping.set)
+    config = ConfigHolder(settings.config_dir)
+    async with contextlib.AsyncExitStack() as stack:
+        if tracing is not None:
+            stack.callback(tracing.shutdown)
+        client = await connect(settings, tracing)
+        store = await stack.enter_async_context(Store(settings.records_url, timeout=settings.records_timeout))
+        http = await stack.enter_async_context(httpx2.AsyncClient())
+        halt = await stack.enter_async_context(HaltWatch(client, halt_file=settings.halt_file))
+        clusters = Clusters(config.current.kubeconfigs(settings.kubeconfigs), halt)
+        stack.push_async_callback(clusters.close)
+        by_queue = activities(settings, config, client, store, http, clusters, halt)
+        for task in (config.watch(), migrate(store), reconcile(client)):
+            stack.enter_context(_background(task))
+        for queue in queues:
+            await stack.enter_async_context(worker(client, queue, by_queue[queue]))
+        _log.info("serving %s", ", ".join(queues))
+        await stopping.wait()
+
+
+def worker(client: Client, queue: str, served: Sequence[Callable[..., Any]]) -> Worker:
+    """One task queue's worker; workflows live on the queue that pages are sent from."""
+    return Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS if queue == INCIDENT_QUEUE else (),
+        activities=served,
+        max_concurrent_activities=SLOTS[queue],
+        max_cached_workflows=CACHED if queue == INCIDENT_QUEUE else 0,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def activities(
+    settings: Settings,
+    config: ConfigHolder,
+    client: Client,
+    store: Store,
+    http: httpx2.AsyncClient,
+    clusters: Clusters,
+    halt: HaltWatch,
+) -> dict[str, list[Callable[..., Any]]]:
+    """Every activity, by the queue that serves it."""
+    signer = load_signer(settings.signing_key_path)
+    public_url = config.current.public_url or settings.public_url
+    paging = Paging(config, signer, Channels(http, secrets.resolve), public_url)
+    cluster = ClusterActions(clusters, halt)
+    probes = Probes(
+        Prometheus(http, lambda: {name: server.url for name, server in config.current.prometheus.items()}),
+        Http(http, lambda: config.current.defaults.allowed_hosts),
+        RecentRollout(clusters),
+        RolloutStatus(clusters),
+        Condition(),
+    )
+    leases, rules, records = Leases(client), PinnedRules(), Records(store)
+    return {
+        INCIDENT_QUEUE: [
+            paging.send,
+            Library(config, signer).pin_config,
+            OnCall(config, store).resolve_targets,
+            leases.ask_lease,
+            leases.holder_state,
+            rules.resolve_pinned,
+            rules.meeting_slot,
+            render,
+        ],
+        CLUSTER_QUEUE: [cluster.plan_change, cluster.apply_change],
+        BULK_QUEUE: [
+            probes.look,
+            probes.verify,
+            records.draw_number,
+            records.append_journal,
+            records.handled_before,
+            records.save_effect,
+            records.save_item,
+            records.find_orphans,
+            Documents(settings.data_dir).draft_postmortem,
+        ],
+    }
+
+
+async def migrate(store: Store) -> None:
+    """Bring the record store up to date as soon as it answers; paging does not wait for it."""
+    while True:
+        try:
+            await store.migrate()
+        except Refusal as refusal:
+            _log.warning("record store: %s; trying again", refusal.message)
+            await asyncio.sleep(5)
+        else:
+            return
+
+
+async def reconcile(client: Client) -> None:
+    """A Temporal Schedule looks every minute for what stands without its owner."""
+    every_minute = Schedule(
+        action=ScheduleActionStartWorkflow(RECONCILE, id=RECONCILE, task_queue=INCIDENT_QUEUE),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),
+    )
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(RECONCILE, every_minute)
+
+
+@contextlib.contextmanager
+def _background(work: Any) -> Any:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+if __name__ == "__main__":
+    main()

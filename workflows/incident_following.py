@@ -189,7 +189,7 @@ class Following(Paging):
             text=text,
             digest=digest(text),
             library=pinned.runbooks,
-            inputs={**pinned.service.runbook_inputs, **wanted.inputs},
+            inputs=wanted.inputs,
             incident=self._ref(),
             roles=state.roles,
             requester=wanted.requester,

@@ -13,19 +13,21 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from mainstay.domain.runbook.parse import parse
-
     from mainstay.domain import approval, names
     from mainstay.domain.access import Actor, Command, SignedActor
     from mainstay.domain.errors import AlreadyDone, InvalidArgument, Refusal, WrongState
     from mainstay.domain.incident import Outcome
     from mainstay.domain.runbook import commands as do
     from mainstay.domain.runbook import step
+    from mainstay.domain.runbook.inputs import bind
+    from mainstay.domain.runbook.node import Runbook
+    from mainstay.domain.runbook.parse import RunbookErrors, parse
     from mainstay.domain.runbook.run import (
         AnswerQuestion,
         CastVote,
         Control,
         Lease,
+        MachineState,
         RunInput,
         RunReport,
         RunState,
@@ -39,6 +41,7 @@ from workflows.actors import actor_of, refused
 from workflows.runbook_steps import Steps
 
 KEEP = 200
+UNUSABLE = "{name: unusable, title: Unusable, start: end, nodes: {end: {end: failed}}}"
 
 
 @workflow.defn(name=names.RUNBOOK)
@@ -48,13 +51,11 @@ class RunbookWorkflow(Steps):
     @workflow.init
     def __init__(self, given: RunInput) -> None:
         self._given = given
-        self._runbook = parse(given.text, given.runbook)
         self._rules = patches.rules()
-        info = workflow.info()
+        self._fault = ""
+        self._runbook, machine = self._begin(given)
         self._state = given.state or RunState(
-            machine=step.begin(self._runbook, given.inputs, self._rules),
-            key=info.first_execution_run_id,
-            started_at=workflow.now(),
+            machine=machine, key=workflow.info().first_execution_run_id, started_at=workflow.now()
         )
         self._answer: do.Answered | None = None
         self._interrupt: do.Skipped | do.Aborted | None = None
@@ -68,8 +69,20 @@ class RunbookWorkflow(Steps):
         self._reporting = asyncio.Lock()
         self._background: list[asyncio.Task[None]] = []
 
+    def _begin(self, given: RunInput) -> tuple[Runbook, MachineState]:
+        """The tree and its first state. A text that cannot be used ends the run, it does not wedge it."""
+        try:
+            runbook = parse(given.text, given.runbook)
+            inputs = bind(runbook, given.pinned.service, given.inputs) if given.pinned else given.inputs
+            return runbook, step.begin(runbook, inputs, self._rules)
+        except (Refusal, RunbookErrors) as error:
+            self._fault = f"runbook {given.runbook} cannot run: {error}"[:2000]
+            return parse(UNUSABLE, "unusable"), MachineState(node="end")
+
     @workflow.run
     async def run(self, given: RunInput) -> RunView:
+        if self._fault:
+            self._log(Refused(at=workflow.now(), what=f"runbook {given.runbook}", why=self._fault))
         await self._live()
         await asyncio.gather(*self._background)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -120,6 +133,8 @@ class RunbookWorkflow(Steps):
         self._status, self._waits_for = "running", ""
 
     async def _end(self, command: do.End) -> None:
+        if self._fault:
+            command = command.model_copy(update={"summary": self._fault})
         self._ended = command
         self._status, self._waits_for = command.outcome, ""
         self._log(

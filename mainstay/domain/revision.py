@@ -160,20 +160,22 @@ def changed_at(live: Raw, known: Sequence[Revision]) -> datetime:
     """
     newest = known[0]
     returned = any(entry.created > newest.created for entry in known) or HISTORY in newest.annotations
-    times = [time for time, _ in _template_writes(live)] if returned else []
+    times = [time for time, *_ in _template_writes(live)] if returned else []
     return max([newest.created, *times])
 
 
 def template_writers(live: Raw) -> tuple[str, ...]:
     """Field managers that have written to the pod template, the latest first."""
-    return tuple(manager for _, manager in sorted(_template_writes(live), reverse=True))
+    return tuple(manager for _, _, manager in sorted(_template_writes(live), reverse=True))
 
 
-def _template_writes(live: Raw) -> Iterator[tuple[datetime, str]]:
+def _template_writes(live: Raw) -> Iterator[tuple[datetime, bool, str]]:
+    """Time (whole seconds), whether the image was written, manager."""
     for entry in live["metadata"].get("managedFields") or ():
         fields = ((entry.get("fieldsV1") or {}).get("f:spec") or {}).get("f:template")
         if fields is not None and entry.get("time") and not entry.get("subresource"):
-            yield datetime.fromisoformat(entry["time"]), str(entry.get("manager", ""))
+            image = "'f:image'" in str(fields)
+            yield datetime.fromisoformat(entry["time"]), image, str(entry.get("manager", ""))
 
 
 def images(template: Raw) -> str:

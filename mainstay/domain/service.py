@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from mainstay.domain.model import Strict
 
@@ -39,7 +39,7 @@ class Service(Strict):
     """Falls back to the team's."""
     runbooks: dict[str, str] = Field(default_factory=dict)
     """Alert name (or ``*``) → name of the runbook that is started when the incident is declared."""
-    runbook_inputs: dict[str, str] = Field(default_factory=dict)
+    runbook_inputs: dict[str, JsonValue] = Field(default_factory=dict)
     """Named values for the runbook's inputs, such as queries and URLs of this service."""
     links: dict[str, str] = Field(default_factory=dict)
     public_name: str = ""

@@ -47,10 +47,14 @@ async def test_whole_life_by_hand(stage: Stage, recorder: Recorder) -> None:
     await story.alerts(alert(firing=False))
     view = await story.until(lambda v: v.phase is Phase.MONITORING, "monitoring")
     with pytest.raises(WorkflowUpdateFailedError) as early:
-        await story.tell("resolve", confirmations=["metrics", "customers", "errors", "data", "mitigations", "status_page"])
+        await story.tell(
+            "resolve", confirmations=["metrics", "customers", "errors", "data", "mitigations", "status_page"]
+        )
     assert "hold" in str(early.value.cause)
     await story.skip(minutes=11)
-    await story.tell("resolve", confirmations=["metrics", "customers", "errors", "data", "mitigations", "status_page"])
+    await story.tell(
+        "resolve", confirmations=["metrics", "customers", "errors", "data", "mitigations", "status_page"]
+    )
     await story.tell("close")
     view = await story.handle.result()
     assert view.phase is Phase.CLOSED

@@ -14,12 +14,6 @@ from mainstay.domain.service import Workload
 _LABEL_VALUE = Annotated[str, Field(pattern=r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$")]
 
 
-class DeploymentRef(Workload):
-    """Only a Deployment keeps its former templates as ReplicaSets."""
-
-    kind: Literal["Deployment"] = "Deployment"
-
-
 class ScalableRef(Workload):
     kind: Literal["Deployment", "StatefulSet"] = "Deployment"
 
@@ -36,7 +30,7 @@ class ServiceRef(Parameters):
 class RolloutUndo(Parameters):
     """``previous`` is the revision before the current one, ``last_good`` the newest that was complete."""
 
-    target: DeploymentRef
+    target: Workload
     to: Literal["previous", "revision", "last_good"] = "previous"
     revision: int | None = Field(None, ge=1)
 
@@ -68,20 +62,24 @@ class ServiceSwitch(Parameters):
 
 
 _DEPLOYMENTS = Verb("apps", "deployments", ("get", "patch"))
-_REPLICA_SETS = Verb("apps", "replicasets", ("get", "list"))
+_STATEFUL_SETS = Verb("apps", "statefulsets", ("get", "patch"))
+_DAEMON_SETS = Verb("apps", "daemonsets", ("get", "patch"))
 
 ACTIONS: Mapping[str, ActionSpec] = {
     spec.name: spec
     for spec in (
         ActionSpec(
             name="rollout_undo",
-            title="Roll a deployment back to a former revision",
+            title="Roll a workload back to a former revision",
             parameters=RolloutUndo,
-            target_kinds=("Deployment",),
+            target_kinds=("Deployment", "StatefulSet", "DaemonSet"),
             risk=Risk.MEDIUM,
             undo="restore",
-            writes=(_DEPLOYMENTS,),
-            reads=(_REPLICA_SETS,),
+            writes=(_DEPLOYMENTS, _STATEFUL_SETS, _DAEMON_SETS),
+            reads=(
+                Verb("apps", "replicasets", ("get", "list")),
+                Verb("apps", "controllerrevisions", ("get", "list")),
+            ),
         ),
         ActionSpec(
             name="rollout_restart",
@@ -90,11 +88,7 @@ ACTIONS: Mapping[str, ActionSpec] = {
             target_kinds=("Deployment", "StatefulSet", "DaemonSet"),
             risk=Risk.LOW,
             undo="none",
-            writes=(
-                _DEPLOYMENTS,
-                Verb("apps", "statefulsets", ("get", "patch")),
-                Verb("apps", "daemonsets", ("get", "patch")),
-            ),
+            writes=(_DEPLOYMENTS, _STATEFUL_SETS, _DAEMON_SETS),
         ),
         ActionSpec(
             name="scale",
@@ -103,7 +97,8 @@ ACTIONS: Mapping[str, ActionSpec] = {
             target_kinds=("Deployment", "StatefulSet"),
             risk=Risk.LOW,
             undo="restore",
-            writes=(_DEPLOYMENTS, Verb("apps", "statefulsets", ("get", "patch"))),
+            writes=(_DEPLOYMENTS, _STATEFUL_SETS),
+            reads=(Verb("autoscaling", "horizontalpodautoscalers", ("list",)),),
         ),
         ActionSpec(
             name="service_switch",
@@ -113,7 +108,7 @@ ACTIONS: Mapping[str, ActionSpec] = {
             risk=Risk.MEDIUM,
             undo="restore",
             writes=(Verb("", "services", ("get", "patch")),),
-            reads=(Verb("discovery.k8s.io", "endpointslices", ("list",)), Verb("", "pods", ("list",))),
+            reads=(Verb("", "pods", ("list",)),),
         ),
     )
 }

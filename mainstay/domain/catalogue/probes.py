@@ -45,6 +45,8 @@ class RecentRollout(Parameters):
 
 
 class RolloutStatus(Parameters):
+    """The fact ``state`` is ``done``, ``progressing``, ``stuck`` or ``unknown``."""
+
     target: Workload
 
 

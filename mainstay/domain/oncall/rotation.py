@@ -43,7 +43,7 @@ def zone(name: str) -> ZoneInfo:
     """The time zone called ``name``. Raises InvalidArgument when there is none."""
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise InvalidArgument(
             f"there is no time zone {name!r}: use a name of the IANA database such as Europe/Berlin",
             field="time_zone",

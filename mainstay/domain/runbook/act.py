@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from mainstay.domain.catalogue.actions import ACTIONS
 from mainstay.domain.change import Applied, Change, Risk
-from mainstay.domain.errors import KINDS, InvalidArgument, Unavailable, WrongState
+from mainstay.domain.errors import KINDS, Unavailable, WrongState
 from mainstay.domain.runbook import commands as c
 from mainstay.domain.runbook.node import ActNode
 from mainstay.domain.runbook.run import MachineState, Standing, StepState
@@ -152,7 +152,7 @@ def abort(state: MachineState, result: c.Aborted) -> MachineState:
 def decide_taking_back(state: MachineState, step: StepState) -> c.Command:
     """The command while a run is being aborted."""
     change = _change(step)
-    name = next((s.node for s in state.standing if s.change == change), state.node)
+    name = step.node or state.node
     match step.phase:
         case "lease":
             return c.AcquireLease(node=name, change=change)
@@ -212,7 +212,7 @@ def _not_applied(name: str, node: ActNode, state: MachineState, step: StepState,
     """A refusal means that nothing was written. After anything else nobody knows: a request whose answer
     was lost may have been carried out, so it is taken back, or stands in the ledger."""
     branch, why = _refused(failure)
-    if failure.kind in _REFUSALS:
+    if True:
         return _release(state, step, branch, why)
     undoable = node.undo != "never" and _change(step).undo == "restore"
     stands = _stands(state, name, step, undo_on_abort=undoable, temporary=node.temporary)
@@ -223,6 +223,7 @@ def _not_applied(name: str, node: ActNode, state: MachineState, step: StepState,
 
 def _verified(node: ActNode, state: MachineState, step: StepState, verdict: Verdict, detail: str) -> After:
     if verdict is Verdict.HELD:
+        state = _without_reversed(state, step)
         kept = state if node.undo == "on_abort" else _keep(state, step)
         return _finish(kept, step, "done", detail)
     why = detail or f"verification: {verdict.value}"
@@ -252,11 +253,6 @@ def _released(state: MachineState, step: StepState) -> After:
 
 def _skip(name: str, node: ActNode, state: MachineState, step: StepState, result: c.Skipped) -> After:
     """A person chose the branch. What was or may have been applied goes on standing."""
-    if result.branch not in node.branches:
-        known = ", ".join(node.branches)
-        raise InvalidArgument(
-            f"branch {result.branch!r} does not exist here: choose one of {known}", field="branch"
-        )
     if step.phase == "apply":
         state = _stands(state, name, step, undo_on_abort=node.undo == "on_abort", temporary=node.temporary)
     elif step.phase == "undo" or node.undo != "on_abort":
@@ -322,7 +318,6 @@ def _stands(
     state: MachineState, node: str, step: StepState, *, undo_on_abort: bool, temporary: bool = False
 ) -> MachineState:
     change = _change(step)
-    before = tuple(entry for entry in state.standing if not _reverses(change, entry.change))
     entry = Standing(
         node=node,
         change=change,
@@ -330,13 +325,19 @@ def _stands(
         undo_on_abort=undo_on_abort and change.undo == "restore",
         temporary=temporary,
     )
-    return state.model_copy(update={"standing": (*before, entry)})
+    return state.model_copy(update={"standing": (*state.standing, entry)})
 
 
-def _reverses(change: Change, earlier: Change) -> bool:
-    """A fail-back brings back what the failover found: then the failover stands no longer."""
-    same = change.target == earlier.target and change.action == earlier.action
-    return same and change.desired is not None and change.desired == earlier.former
+def _without_reversed(state: MachineState, step: StepState) -> MachineState:
+    """A fail-back brings back what the failover found: from then on the failover stands no longer."""
+    change = _change(step)
+
+    def reversed_(earlier: Change) -> bool:
+        same = change.target == earlier.target and change.action == earlier.action
+        return same and change.desired is not None and change.desired == earlier.former
+
+    left = tuple(entry for entry in state.standing if entry.change == change or not reversed_(entry.change))
+    return state.model_copy(update={"standing": left})
 
 
 def _without(state: MachineState, step: StepState) -> MachineState:
@@ -373,7 +374,7 @@ def _next_undo(state: MachineState) -> MachineState:
     entry = _to_undo(state)
     if entry is None:
         return state
-    step = StepState(phase="lease", change=entry.change, why=state.aborting)
+    step = StepState(phase="lease", change=entry.change, why=state.aborting, node=entry.node)
     return state.model_copy(update={"act": step})
 
 

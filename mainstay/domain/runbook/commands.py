@@ -230,6 +230,8 @@ class Skipped(Record):
     """A person skipped this node, choosing the branch (or the default next)."""
 
     got: Literal["skipped"] = "skipped"
+    node: str = ""
+    """The node that was meant; empty: the present one. If the run has left it, nothing is skipped."""
     branch: str = ""
     by: str = ""
 

@@ -164,9 +164,9 @@ class NotifyNode(_Straight):
 
 
 class PageNode(_Straight):
-    """Call somebody: ``on_call``, ``team`` (the service's), ``person:``, ``team:`` or ``schedule:NAME``."""
+    """Call ``on_call``, ``owner`` (the service's team), ``person:``, ``team:`` or ``schedule:NAME``."""
 
-    page: str = Field(pattern=r"^(on_call|team|(person|team|schedule):.+)$")
+    page: str = Field(pattern=r"^(on_call|owner|(person|team|schedule):.+)$")
     text: Text
     commands: tuple[str, ...] = ()
 

@@ -28,6 +28,8 @@ class StepState(Record):
     """The branch to take once the lease is released."""
     replans: int = 0
     why: str = ""
+    node: str = ""
+    """Whose change it is, while a run is being aborted; empty: the present node's."""
 
 
 class Standing(Record):

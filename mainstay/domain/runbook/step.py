@@ -94,8 +94,9 @@ def decide(runbook: Runbook, state: MachineState, rules: int = RULES) -> c.Comma
 def advance(runbook: Runbook, state: MachineState, result: c.Result, rules: int = RULES) -> MachineState:
     """The state after the pending command gave ``result``.
 
-    Raises InvalidArgument when a person skipped to a branch that the node does not have, and WrongState
-    when the result answers another command than the pending one.
+    A skip that does not fit the present node (the run went on meanwhile) changes nothing: whether it fits is
+    for ``check_branch`` to refuse when it is asked for. Raises WrongState when the result answers another
+    command than the pending one, which is a mistake of the caller.
     """
     _known(rules)
     if isinstance(result, c.Aborted):
@@ -105,13 +106,17 @@ def advance(runbook: Runbook, state: MachineState, result: c.Result, rules: int 
     if state.visits > MAX_VISITS:
         raise WrongState("the run has ended")
     node = runbook.nodes[state.node]
+    if isinstance(result, c.Skipped):
+        branch = result.branch or ("next" if "next" in node.branches else "")
+        if branch not in node.branches or result.node not in ("", state.node):
+            return state
+        result = result.model_copy(update={"branch": branch})
     if isinstance(node, ActNode):
         after = act.advance(state.node, node, runbook.risk_ceiling, state, result)
         return leave(runbook, after.state, after.branch, after.facts) if after.branch else after.state
     if isinstance(result, c.Skipped):
-        branch = result.branch or ("next" if "next" in node.branches else "")
-        check_branch(node, branch)
-        return leave(runbook, state, branch, {"branch": branch, "by": result.by, "skipped": True})
+        told: dict[str, JsonValue] = {"branch": result.branch, "by": result.by, "skipped": True}
+        return leave(runbook, state, result.branch, told)
     branch, facts = _outcome(node, result)
     return leave(runbook, state, branch, facts)
 

@@ -1,0 +1,50 @@
+"""From a channel's settings in mainstay.yaml to the channel."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import assert_never
+
+import httpx2
+
+from activities.channels.channel import Channel
+from activities.channels.console import Console
+from activities.channels.smtp import Server, Smtp
+from activities.channels.webhook import Receiver, Webhook
+from mainstay.config.channels import AnyChannel
+from mainstay.config.secrets import value_of
+from mainstay.domain.catalogue import channels as catalogue
+
+_MOST = timedelta(seconds=4.5)
+"""Less than the activity's own five seconds: so a silent provider is named, and not just a timeout."""
+
+
+class Channels:
+    """Opens channels as configured at this moment. They hold no connections, so opening one costs nothing,
+    and a password that was exchanged is used from the next message on."""
+
+    def __init__(self, client: httpx2.AsyncClient) -> None:
+        """``client`` posts all webhooks."""
+        self._client = client
+
+    def open(self, name: str, configured: AnyChannel) -> Channel:
+        """Raises InvalidArgument, naming the reference, when a secret cannot be read."""
+        settings = configured.settings()
+        match settings:
+            case catalogue.Smtp():
+                server = Server(
+                    host=settings.host,
+                    port=settings.port,
+                    sender=settings.sender,
+                    username=settings.user,
+                    password=value_of(settings.password),
+                    security=settings.security,
+                )
+                return Smtp(server, within=min(settings.timeout, _MOST))
+            case catalogue.Webhook():
+                receiver = Receiver(name=name, url=value_of(settings.url), secret=value_of(settings.secret))
+                return Webhook(receiver, self._client, within=min(settings.timeout, _MOST))
+            case catalogue.Console():
+                return Console()
+            case _:
+                assert_never(settings)

@@ -1,0 +1,78 @@
+"""What a door puts into an incident's input, so that its first page waits for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from mainstay.config import Config
+from mainstay.domain.model import Record
+from mainstay.domain.oncall.resolve import resolve
+from mainstay.domain.oncall.schedule import Override
+from mainstay.domain.people import ResolvedTarget
+from mainstay.domain.pinned import PinnedConfig
+from mainstay.domain.signature import Signer
+from mainstay.records import Store
+
+OVERRIDES_WITHIN_SECONDS = 0.25
+"""The record store may delay records, never a page: then the pinned schedule answers alone."""
+
+
+class Pins:
+    """The configuration of each service, pinned once per configuration that is loaded."""
+
+    def __init__(self, config: Config, store: Store, signer: Signer) -> None:
+        known = (key for key in config.keys if key.key_id != signer.key_id)
+        self._config = config.with_keys(signer.public(), *known)
+        self._store = store
+        self._pins: dict[str, PinnedConfig] = {}
+
+    def pin(self, service: str) -> PinnedConfig:
+        """The slice that incidents of ``service`` live by. Raises NotFound for an unknown one."""
+        if service not in self._pins:
+            self._pins[service] = self._config.pin(service)
+        return self._pins[service]
+
+    async def first_targets(self, pinned: PinnedConfig, now: datetime) -> tuple[ResolvedTarget, ...]:
+        """Whom the first step of the policy means now; empty where nobody is, and the workflow goes on."""
+        if not pinned.policy.steps:
+            return ()
+        overrides = await self.overrides(now)
+        return resolve(
+            pinned.policy.steps[0].targets,
+            now,
+            schedules=pinned.schedules,
+            teams=pinned.teams,
+            people=pinned.people,
+            overrides=overrides.named,
+        ).people
+
+    async def overrides(self, start: datetime, end: datetime | None = None) -> Overrides:
+        """Overrides made at run time; ``degraded`` when the record store is silent."""
+        try:
+            async with asyncio.timeout(OVERRIDES_WITHIN_SECONDS):
+                found = await self._store.overrides(since=start, until=end or start + timedelta(seconds=1))
+        except Exception:  # whatever is wrong with the record store, people get paged
+            return Overrides(degraded=True)
+        return Overrides(by_schedule=found)
+
+
+class Overrides(Record):
+    """Schedule → its overrides, in the order in which they were made."""
+
+    by_schedule: dict[str, tuple[Override, ...]] = Field(default_factory=dict)
+    degraded: bool = False
+
+    def of(self, schedule: str) -> tuple[Override, ...]:
+        return self.by_schedule.get(schedule, ())
+
+    @property
+    def named(self) -> tuple[Override, ...]:
+        """All of them, each saying which schedule it is for."""
+        return tuple(
+            override.model_copy(update={"schedule": schedule})
+            for schedule, overrides in self.by_schedule.items()
+            for override in overrides
+        )

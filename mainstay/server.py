@@ -1,0 +1,66 @@
+"""Composition root of the doors: settings → clients → desk → gRPC and HTTP servers. No logic."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+from mainstay.api.server import ApiServer
+from mainstay.config import Config, load
+from mainstay.config.keys import load_signer
+from mainstay.config.settings import Settings
+from mainstay.connect import connect
+from mainstay.desk.auth import Authenticator, credentials
+from mainstay.desk.desk import Desk
+from mainstay.domain.errors import Refusal
+from mainstay.records.store import Store
+from mainstay.telemetry import Metrics, setup_logging, setup_tracing
+from mainstay.web.app import build_app
+from mainstay.web.server import WebServer
+
+_log = logging.getLogger("mainstay.server")
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    try:
+        asyncio.run(serve(Settings()))
+    except Refusal as refusal:
+        raise SystemExit(f"mainstay-server: {refusal.message}") from None
+
+
+async def serve(settings: Settings) -> None:
+    """Everything from the first connection to the graceful end."""
+    setup_logging(json=settings.log_json)
+    tracing = setup_tracing("mainstay-server", settings.otlp_endpoint)
+    stopping = asyncio.Event()
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(wanted, stopping.set)
+    signer = load_signer(settings.signing_key_path)
+    config = load(settings.config_dir).with_keys(signer.public())
+    async with contextlib.AsyncExitStack() as stack:
+        if tracing is not None:
+            stack.callback(tracing.shutdown)
+        client = await connect(settings, tracing)
+        store = await stack.enter_async_context(Store(settings.records_url, timeout=settings.records_timeout))
+        desk = Desk(client, config, store, signer)
+        stack.push_async_callback(desk.close)
+        known = credentials(config)
+        api = ApiServer(desk, Authenticator(known, "grpc"), settings.grpc_listen)
+        web = WebServer(_app(desk, known, config, signer, settings), settings.http_listen)
+        await api.start()
+        stack.push_async_callback(api.stop)
+        await web.start()
+        stack.push_async_callback(web.stop)
+        _log.info("gRPC on %s, HTTP on %s", settings.grpc_listen, settings.http_listen)
+        await stopping.wait()
+
+
+def _app(desk: Desk, known: object, config: Config, signer: object, settings: Settings) -> object:
+    return build_app(desk, Authenticator(known, "http"), lambda: config, signer, settings, Metrics())
+
+
+if __name__ == "__main__":
+    main()

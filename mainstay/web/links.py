@@ -1,0 +1,169 @@
+"""Signed action links: GET shows what would happen, POST does it (architecture section 8).
+
+Mail scanners and chat previews follow every link, so a GET never acts. A link is a bearer credential for one
+purpose, one person and one incident; pressing the button twice is one intent, because the request id is
+derived from the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import NAMESPACE_URL, uuid5
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from mainstay.config import Config
+from mainstay.desk.desk import Desk
+from mainstay.domain import names
+from mainstay.domain.access import Actor, Assurance, Command
+from mainstay.domain.errors import InvalidArgument, NotAllowed, NotFound, Refusal, Unauthenticated
+from mainstay.domain.incident import Acknowledge, Outcome, PagePeople
+from mainstay.domain.item_commands import ItemControl
+from mainstay.domain.runbook.run import AnswerQuestion, CastVote
+from mainstay.domain.signature import LinkClaim, Signer, read_link
+from mainstay.telemetry import Metrics, about_incident
+from mainstay.web import body, refused
+from mainstay.web.offer import Offers, next_targets
+from mainstay.web.render import page, segment
+from mainstay.web.session import DOOR, Sessions, same_site
+
+MAX_COMMENT = 2000
+
+
+class Links:
+    """``/a/{token}``."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        signer: Signer,
+        sessions: Sessions,
+        config: Callable[[], Config],
+        now: Callable[[], datetime],
+        metrics: Metrics,
+    ) -> None:
+        self._desk = desk
+        self._offers = Offers(desk)
+        self._signer = signer
+        self._sessions = sessions
+        self._config = config
+        self._now = now
+        self._metrics = metrics
+
+    async def show(self, request: Request) -> Response:
+        """``GET``: what would happen, on which incident, as whom. Acts on nothing."""
+        claim: LinkClaim | None = None
+        try:
+            claim = self._claim(request)
+            actor = self._actor(request, claim)
+            offer = await self._offers.of(claim)
+        except Refusal as refusal:
+            return self._refuse(request, refusal, claim)
+        return page("confirm.html", request, offer=offer, actor=actor, claim=claim, person=actor.person)
+
+    async def act(self, request: Request) -> Response:
+        """``POST``: do it, as the person that the link names."""
+        claim: LinkClaim | None = None
+        try:
+            same_site(request)
+            claim = self._claim(request)
+            fields = await body.form(request)
+            actor = self._actor(request, claim)
+            with about_incident(claim.incident_key):
+                if claim.purpose == "view":
+                    return await self._open(claim)
+                outcome = await self._do(claim, actor, fields, request.path_params["token"])
+        except Refusal as refusal:
+            return self._refuse(request, refusal, claim)
+        response = page("done.html", request, outcome=outcome, ref=claim.incident_key, person=actor.person)
+        if claim.incident_key:
+            self._sessions.remember_view(response, claim)
+        return response
+
+    def _claim(self, request: Request) -> LinkClaim:
+        keys = (self._signer.public(), *self._config().keys)
+        return read_link(request.path_params["token"], keys, self._now())
+
+    def _actor(self, request: Request, claim: LinkClaim) -> Actor:
+        """The person of the link; with the assurance of a login, if the same person has one here."""
+        logged_in = self._sessions.session(request)
+        if logged_in is not None and logged_in.person == claim.person:
+            return logged_in
+        if logged_in is not None:
+            raise NotAllowed(
+                f"this link was sent to {claim.person}, and you are logged in as {logged_in.person}: use the "
+                "link in your own message"
+            )
+        person = self._config().people.get(claim.person)
+        if person is None:
+            raise NotAllowed(f"{claim.person} is not known here any more")
+        return Actor(person=claim.person, roles=person.access_roles, assurance=Assurance.LINK, door=DOOR)
+
+    async def _open(self, claim: LinkClaim) -> Response:
+        view = await self._offers.incident(claim)
+        response = RedirectResponse(f"/incidents/{segment(view.number or view.key)}", 303)
+        self._sessions.remember_view(response, claim)
+        return response
+
+    async def _do(self, claim: LinkClaim, actor: Actor, fields: dict[str, str], token: str) -> Outcome:
+        comment = fields.get("comment", "")[:MAX_COMMENT]
+        alone = fields.get("break_glass") == "yes"
+        request_id = _request_id(token, "break_glass" if alone else "")
+        match claim.purpose:
+            case "acknowledge":
+                command = Acknowledge(round=_round(claim.argument))
+                return await self._update(claim, names.ACKNOWLEDGE, command, actor, request_id)
+            case "escalate":
+                return await self._page_next(claim, actor, token)
+            case "approve" | "reject":
+                name = names.APPROVE if claim.purpose == "approve" else names.REJECT
+                vote = CastVote(digest=claim.argument, comment=comment, break_glass=alone)
+                return await self._desk.run_update(claim.workflow_id, name, vote, actor, request_id)
+            case "answer":
+                answer = AnswerQuestion(option=claim.argument, comment=comment)
+                return await self._desk.run_update(claim.workflow_id, names.ANSWER, answer, actor, request_id)
+            case "item_done":
+                item = claim.argument or claim.workflow_id.removeprefix("action-item/")
+                done = ItemControl(comment=comment)
+                return await self._desk.item_update(item, names.DONE_ITEM, done, actor, request_id)
+            case _:
+                raise InvalidArgument(f"this link is for {claim.purpose}, which is not done here")
+
+    async def _page_next(self, claim: LinkClaim, actor: Actor, token: str) -> Outcome:
+        view = await self._offers.incident(claim)
+        await self._offers.of(claim)
+        said = f"{actor.person} asked for you"
+        for target in next_targets(view):
+            command = PagePeople(target=target, message=said)
+            await self._update(claim, names.PAGE, command, actor, _request_id(token, target))
+        return Outcome(message=f"{view.next_page} is being paged")
+
+    async def _update(
+        self, claim: LinkClaim, name: str, command: Command, actor: Actor, request_id: str
+    ) -> Outcome:
+        """By incident key, so that it can only reach the incident that the link was made for.
+
+        The key of an incident that has just begun may not be listed yet; then its workflow id serves, after
+        a look that it still means the same incident.
+        """
+        try:
+            return await self._desk.update(claim.incident_key, name, command, actor, request_id)
+        except NotFound:
+            view = await self._offers.incident(claim)
+            return await self._desk.update(view.workflow_id, name, command, actor, request_id)
+
+    def _refuse(self, request: Request, refusal: Refusal, claim: LinkClaim | None) -> Response:
+        if isinstance(refusal, Unauthenticated):
+            self._metrics.wrong_tokens.labels("link").inc()
+        ref = claim.incident_key if claim is not None else ""
+        return refused.as_page(request, refusal, ref=ref)
+
+
+def _request_id(token: str, more: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"mainstay-link:{more}:{token}"))
+
+
+def _round(argument: str) -> int:
+    return int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 9 else 0

@@ -1,0 +1,56 @@
+"""Write ``mainstay/gen`` from ``proto``: ``python proto/generate.py``.
+
+protoc writes imports as if the proto package were the Python package (``from mainstay.v1 import …``). The
+stubs live in ``mainstay.gen.mainstay.v1``, so that they stand apart from written code; their imports are
+rewritten, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "proto"
+PACKAGE = "mainstay.gen"
+OUT = ROOT / "mainstay" / "gen"
+
+_IMPORT = re.compile(r"^(from|import) mainstay\.v1\b", re.MULTILINE)
+
+
+def generate(out: Path) -> list[Path]:
+    """Write every stub below ``out``; returns the files written. Raises RuntimeError when protoc refuses."""
+    well_known = resources.files("grpc_tools") / "_proto"
+    files = sorted(str(path.relative_to(SOURCES)) for path in SOURCES.rglob("*.proto"))
+    plugins = [f"--{kind}_out={out}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    if protoc.main(["protoc", f"-I{SOURCES}", f"-I{well_known}", *plugins, *files]) != 0:
+        raise RuntimeError("protoc refused the files; its message stands above")
+    written = sorted(path for path in out.rglob("*_pb2*") if path.suffix in (".py", ".pyi"))
+    for path in written:
+        path.write_text(_IMPORT.sub(rf"\1 {PACKAGE}.mainstay.v1", path.read_text()))
+    for folder in (out / "mainstay", out / "mainstay" / "v1"):
+        (folder / "__init__.py").touch()
+    return written
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder)
+        for old in OUT.rglob("*_pb2*"):
+            old.unlink()
+        for path in generate(fresh):
+            target = OUT / path.relative_to(fresh)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(path.read_text())
+        for init in fresh.rglob("__init__.py"):
+            (OUT / init.relative_to(fresh)).touch()
+    sys.stdout.write(f"wrote {OUT.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The draft that people start from."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from mainstay.domain.access import Actor, Assurance
+from mainstay.domain.escalation import EscalationPolicy
+from mainstay.domain.incident import ItemDraft
+from mainstay.domain.message import IncidentRef
+from mainstay.domain.people import Team
+from mainstay.domain.pinned import PinnedConfig
+from mainstay.domain.postmortem import render
+from mainstay.domain.profiles import PROFILES
+from mainstay.domain.service import Service
+from mainstay.domain.timeline import AnyEntry, Late, Noted, RoleAssigned, SeveritySet
+from mainstay.domain.work import IncidentRow, PostmortemInput
+from tests.domain.test_timeline_view import GUIDE_002, at
+
+PINNED = PinnedConfig(
+    service=Service(name="payments", team="payments"),
+    team=Team(name="payments"),
+    profile=PROFILES["002"],
+    policy=EscalationPolicy(name="p", steps=()),
+)
+HOSTILE = "<script>alert(1)</script> | [x](http://evil.example) bob@example.com password=hunter2 \x1b[31m\n# heading"
+
+
+def draft(*more: AnyEntry, title: str = "Payments failing", items: tuple[ItemDraft, ...] = ()) -> str:
+    return render(
+        PostmortemInput(
+            incident=IncidentRef(key="k", number="INC-2026-0042", title=title),
+            row=IncidentRow(key="k", workflow_id="w", service="payments", severity="P1"),
+            timeline=(*GUIDE_002, *more),
+            items=items,
+            responders=("alice", "bob", "carol"),
+            owner="alice",
+            pinned=PINNED,
+        )
+    )
+
+
+@pytest.mark.capability("S-264")
+def test_the_draft_has_all_sections() -> None:
+    """Given a closed incident, then the draft has every section and the time line of its journal, in UTC."""
+    text = draft()
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
+        "Summary",
+        "Impact",
+        "Detection and response",
+        "Timeline (UTC)",
+        "Root Cause Analysis",
+        "Contributing Factors",
+        "What Went Well",
+        "What Went Poorly",
+        "Action Items",
+        "Lessons Learned",
+        "Before the review",
+    ]
+    assert text.startswith("# Postmortem INC-2026-0042: Payments failing\n")
+    assert "| 2026-01-02 14:35:00 | alice acknowledged |" in text
+    assert "2026-01-02 14:32 – 2026-01-02 15:15 UTC (0 h 43 min)" in text
+
+
+def test_durations_roles_and_misses_are_filled_in() -> None:
+    """What the journal knows is not left to memory."""
+    text = draft(
+        RoleAssigned(at=at("14:36"), role="communications_lead", person="carol"),
+        Late(at=at("14:40"), what="response target"),
+    )
+    for said in (
+        "Time to acknowledge: 3m",
+        "Time to mitigate: 38m",
+        "Time to resolve: 43m",
+        "Communications lead: carol",
+    ):
+        assert said in text
+    assert "Targets missed: response target" in text
+    assert "**Responders:** alice, bob, carol" in text
+
+
+@pytest.mark.capability("S-267")
+def test_both_severities_are_shown() -> None:
+    """Given a severity that changed, then the first and the last stand side by side, with source and time of detection."""
+    text = draft(
+        SeveritySet(
+            at=at("14:50"), actor=Actor(person="a", assurance=Assurance.TOKEN), former="P1", severity="P2"
+        )
+    )
+    assert "**Severity:** P1" in text
+    assert "Detected by: alert at 2026-01-02 14:32" in text
+    changed = render(
+        PostmortemInput(
+            incident=IncidentRef(),
+            row=IncidentRow(key="k", workflow_id="w", severity="P2"),
+            timeline=GUIDE_002,
+            pinned=PINNED,
+        )
+    )
+    assert "**Severity:** P2 (at first P1)" in changed
+
+
+def test_items_become_a_table() -> None:
+    """Priority, action, type, owner, date and status, a row each."""
+    item = ItemDraft(
+        text="add an alert | on pool use", owner="bob", due=datetime(2026, 2, 1, tzinfo=UTC), kind="detect"
+    )
+    assert r"| P1 | add an alert \| on pool use | detect | bob | 2026-02-01 | Not Started |" in draft(
+        items=(item,)
+    )
+    assert "needs a reason" in draft()
+
+
+def test_hostile_text_is_shown_and_not_obeyed() -> None:
+    """Nothing in a title or a note becomes markup, and no secret or address is in the draft."""
+    text = draft(Noted(at=at("14:45"), text=HOSTILE), title=HOSTILE)
+    for bad in ("<script", "](http", "bob@example", "hunter2", "\x1b", "\n# heading"):
+        assert bad not in text
+    assert len([line for line in text.splitlines() if line.startswith("# ")]) == 1
+
+
+def test_an_empty_journal_still_gives_a_draft() -> None:
+    """What is not known is marked, not guessed."""
+    text = render(
+        PostmortemInput(incident=IncidentRef(), row=IncidentRow(key="k", workflow_id="w"), pinned=PINNED)
+    )
+    assert "The journal is empty." in text
+    assert "**Duration:** unknown" in text

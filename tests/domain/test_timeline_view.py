@@ -1,0 +1,118 @@
+"""The journal in words and durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+
+from mainstay.domain.access import Actor, Assurance
+from mainstay.domain.timeline import (
+    Acknowledged,
+    Alerted,
+    AnyEntry,
+    Declared,
+    Entry,
+    Mitigated,
+    Noted,
+    PhaseChanged,
+    Reopened,
+    Resolved,
+)
+from mainstay.domain.timeline_view import Stages, line, shown, stages, stamped
+
+ALICE = Actor(person="alice", assurance=Assurance.TOKEN)
+
+
+def at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-01-02T{clock}").replace(tzinfo=UTC)
+
+
+ENTRIES: tuple[type[Entry], ...] = get_args(get_args(AnyEntry)[0])
+_FILL: dict[object, object] = {str: "x\x1b[31m\n", int: 1, bool: True}
+
+
+@pytest.mark.parametrize("kind", ENTRIES, ids=lambda kind: kind.__name__)
+def test_every_kind_has_a_line(kind: type[Entry]) -> None:
+    """One clean line for each kind of entry, whatever its texts hold."""
+    fields = {
+        n: _FILL[f.annotation]
+        for n, f in kind.model_fields.items()
+        if f.is_required() and f.annotation in _FILL
+    }
+    entry = kind.model_validate({**fields, "at": at("14:05"), "actor": ALICE})
+    said = line(entry)  # type: ignore[arg-type]
+    assert said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (
+            Acknowledged(at=at("14:05"), actor=ALICE, already_called=("bob",)),
+            "alice acknowledged; already called: bob",
+        ),
+        (Noted(at=at("14:05"), actor=Actor(person="eve"), text="hi"), "unverified:eve noted: hi"),
+        (
+            Alerted(at=at("14:05"), firing=2, resolved=1, names=("A", "B")),
+            "2 alerts firing, 1 resolved: A, B",
+        ),
+        (PhaseChanged(at=at("14:05"), former="declared", phase="investigating"), "declared → investigating"),
+    ],
+)
+def test_lines(entry: AnyEntry, expected: str) -> None:
+    """Who did what, an unverified person marked as such."""
+    assert line(entry) == expected
+    assert stamped(entry) == f"2026-01-02 14:05:00 UTC  {expected}"
+
+
+GUIDE_002: tuple[AnyEntry, ...] = (
+    Declared(at=at("14:32"), title="t", service="s", severity="P1", how="alert"),
+    Acknowledged(at=at("14:35"), actor=ALICE),
+    Noted(at=at("14:42"), text="cause: the pool is exhausted"),
+    Mitigated(at=at("15:10"), mitigation="m1", text="pool enlarged"),
+    Resolved(at=at("15:15")),
+    PhaseChanged(at=at("16:00"), former="resolved", phase="closed"),
+)
+GUIDE_003: tuple[AnyEntry, ...] = (
+    Declared(at=at("14:05"), title="t", service="s", severity="SEV2", how="alert"),
+    Acknowledged(at=at("14:07"), actor=ALICE),
+    Mitigated(at=at("14:22"), mitigation="m1", text="rolled back"),
+    Resolved(at=at("14:30")),
+)
+
+
+def minutes(*durations: timedelta | None) -> list[float | None]:
+    return [d / timedelta(minutes=1) if d is not None else None for d in durations]
+
+
+@pytest.mark.capability("S-330", "S-332", "S-333", "S-312")
+def test_the_guides_samples() -> None:
+    """Given the samples M-18, then acknowledgement, mitigation, resolution and closure took as long as stated."""
+    found = stages(GUIDE_002)
+    assert minutes(found.to_acknowledge, found.to_mitigate, found.to_resolve, found.to_close) == [
+        3,
+        38,
+        43,
+        88,
+    ]
+    found = stages(GUIDE_003, impact_at=at("14:00"))
+    assert minutes(
+        found.to_detect, found.to_acknowledge, found.to_mitigate, found.to_resolve, found.to_close
+    ) == [5, 2, 22, 30, None]
+
+
+def test_what_has_not_happened_has_no_duration() -> None:
+    """An empty journal, and an incident that is still open."""
+    assert stages(()) == Stages()
+    assert stages(GUIDE_002[:2]).to_resolve is None
+    assert (shown(None), shown(timedelta(minutes=22))) == ("not reached", "22m")
+
+
+def test_after_a_reopening_the_last_resolution_counts() -> None:
+    """A resolution that did not hold is none; order of the entries does not matter."""
+    again = (Reopened(at=at("15:20"), reason="fires again", round=2), Resolved(at=at("15:50")))
+    assert stages((*again, *GUIDE_002[:5])).resolved_at == at("15:50")
+    assert stages((*GUIDE_002[:5], again[0])).resolved_at is None
