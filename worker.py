@@ -37,6 +37,7 @@ from activities.oncall import OnCall
 from activities.paging import Paging
 from activities.pinned import PinnedRules
 from activities.probes.condition import Condition
+from activities.probes.hosts import named_hosts
 from activities.probes.http import Http
 from activities.probes.look import Probes
 from activities.probes.prometheus import Prometheus
@@ -44,12 +45,13 @@ from activities.probes.recent_rollout import RecentRollout
 from activities.probes.rollout_status import RolloutStatus
 from activities.records import Records
 from activities.render import render
-from mainstay.config import secrets
+from mainstay.config import ConfigErrors, load
 from mainstay.config.keys import load_signer
 from mainstay.config.settings import Settings
 from mainstay.connect import connect
 from mainstay.domain.errors import Refusal
 from mainstay.domain.names import BULK_QUEUE, CLUSTER_QUEUE, INCIDENT_QUEUE, RECONCILE
+from mainstay.domain.signature import Signer
 from mainstay.records.store import Store
 from mainstay.rooms import check_rooms
 from mainstay.telemetry import setup_logging, setup_tracing
@@ -97,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         asyncio.run(serve(Settings(), tuple(chosen.queue or QUEUES)))
     except Refusal as refusal:
         raise SystemExit(f"mainstay-worker: {refusal.message}") from None
+    except ConfigErrors as errors:
+        raise SystemExit("\n".join(str(problem) for problem in errors.problems)) from None
 
 
 async def serve(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
@@ -106,7 +110,10 @@ async def serve(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
     stopping = asyncio.Event()
     for wanted in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(wanted, stopping.set)
-    config = ConfigHolder(settings.config_dir)
+    signer = load_signer(settings.signing_key_path)
+    config = ConfigHolder(
+        settings.config_dir, lambda folder: load(folder, settings.config_overlay).with_keys(signer.public())
+    )
     async with contextlib.AsyncExitStack() as stack:
         if tracing is not None:
             stack.callback(tracing.shutdown)
@@ -116,7 +123,7 @@ async def serve(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
         halt = await stack.enter_async_context(HaltWatch(client, halt_file=settings.halt_file))
         clusters = Clusters(config.current.kubeconfigs(settings.kubeconfigs), halt)
         stack.push_async_callback(clusters.close)
-        by_queue = activities(settings, config, client, store, http, clusters, halt)
+        by_queue = activities(settings, config, signer, client, store, http, clusters, halt)
         for task in (config.watch(), migrate(store), reconcile(client)):
             stack.enter_context(_background(task))
         for queue in queues:
@@ -142,6 +149,7 @@ def worker(client: Client, queue: str, served: Sequence[Callable[..., Any]]) -> 
 def activities(
     settings: Settings,
     config: ConfigHolder,
+    signer: Signer,
     client: Client,
     store: Store,
     http: httpx2.AsyncClient,
@@ -149,13 +157,11 @@ def activities(
     halt: HaltWatch,
 ) -> dict[str, list[Callable[..., Any]]]:
     """Every activity, by the queue that serves it."""
-    signer = load_signer(settings.signing_key_path)
-    public_url = config.current.public_url or settings.public_url
-    paging = Paging(config, signer, Channels(http, secrets.resolve), public_url)
+    paging = Paging(config, signer, Channels(http), settings.public_url)
     cluster = ClusterActions(clusters, halt)
     probes = Probes(
-        Prometheus(http, lambda: {name: server.url for name, server in config.current.prometheus.items()}),
-        Http(http, lambda: config.current.defaults.allowed_hosts),
+        Prometheus(http, lambda: config.current.prometheus),
+        Http(http, lambda: named_hosts(config.current)),
         RecentRollout(clusters),
         RolloutStatus(clusters),
         Condition(),

@@ -1,4 +1,4 @@
-"""``workflows`` and ``activities`` are import names that other distributions use too: make sure they are ours.
+"""``workflows`` and ``activities`` are names that other distributions use too: make sure they are ours.
 
 Installing such a distribution beside Mainstay overwrites files without a word, and in an editable install
 the foreign package wins the import (style guide, section 6).
@@ -24,8 +24,8 @@ def check_rooms(beside: Path) -> None:
         wanted = (beside.resolve().parent / room).resolve()
         if found != wanted:
             raise SystemExit(
-                f"the package {room!r} was imported from {found}, not from {wanted}: uninstall the distribution "
-                "that brings it, or run Mainstay in an environment of its own"
+                f"the package {room!r} was imported from {found}, not from {wanted}: uninstall the "
+                "distribution that brings it, or run Mainstay in an environment of its own"
             )
         others = sorted({name for name in claimed.get(room, []) if name != "mainstay"})
         if others:

@@ -8,11 +8,11 @@ import logging
 import signal
 
 from mainstay.api.server import ApiServer
-from mainstay.config import Config, load
+from mainstay.config import ConfigErrors, load
 from mainstay.config.keys import load_signer
 from mainstay.config.settings import Settings
 from mainstay.connect import connect
-from mainstay.desk.auth import Authenticator, credentials
+from mainstay.desk.auth import Authenticator
 from mainstay.desk.desk import Desk
 from mainstay.domain.errors import Refusal
 from mainstay.records.store import Store
@@ -29,6 +29,8 @@ def main() -> None:
         asyncio.run(serve(Settings()))
     except Refusal as refusal:
         raise SystemExit(f"mainstay-server: {refusal.message}") from None
+    except ConfigErrors as errors:
+        raise SystemExit("\n".join(str(problem) for problem in errors.problems)) from None
 
 
 async def serve(settings: Settings) -> None:
@@ -39,7 +41,7 @@ async def serve(settings: Settings) -> None:
     for wanted in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(wanted, stopping.set)
     signer = load_signer(settings.signing_key_path)
-    config = load(settings.config_dir).with_keys(signer.public())
+    config = load(settings.config_dir, settings.config_overlay).with_keys(signer.public())
     async with contextlib.AsyncExitStack() as stack:
         if tracing is not None:
             stack.callback(tracing.shutdown)
@@ -47,19 +49,15 @@ async def serve(settings: Settings) -> None:
         store = await stack.enter_async_context(Store(settings.records_url, timeout=settings.records_timeout))
         desk = Desk(client, config, store, signer)
         stack.push_async_callback(desk.close)
-        known = credentials(config)
-        api = ApiServer(desk, Authenticator(known, "grpc"), settings.grpc_listen)
-        web = WebServer(_app(desk, known, config, signer, settings), settings.http_listen)
+        api = ApiServer(desk, Authenticator(config, "grpc"), settings.grpc_listen)
+        app = build_app(desk, Authenticator(config, "http"), lambda: config, signer, settings, Metrics())
+        web = WebServer(app, settings.http_listen)
         await api.start()
         stack.push_async_callback(api.stop)
         await web.start()
         stack.push_async_callback(web.stop)
         _log.info("gRPC on %s, HTTP on %s", settings.grpc_listen, settings.http_listen)
         await stopping.wait()
-
-
-def _app(desk: Desk, known: object, config: Config, signer: object, settings: Settings) -> object:
-    return build_app(desk, Authenticator(known, "http"), lambda: config, signer, settings, Metrics())
 
 
 if __name__ == "__main__":

@@ -119,12 +119,16 @@ def about_incident(key: str) -> Iterator[None]:
 
 
 def setup_tracing(
-    process: str, otlp_endpoint: str = "", exporter: SpanExporter | None = None
+    process: str,
+    otlp_endpoint: str = "",
+    exporter: SpanExporter | None = None,
+    *,
+    globally: bool = True,
 ) -> TracerProvider | None:
     """Send spans to ``otlp_endpoint`` (OTLP over gRPC, ``http://HOST:4317``); None when it is empty.
 
-    ``process`` becomes ``service.name``. The caller shuts the provider down, which flushes it. The provider
-    becomes the global one if there is none yet.
+    ``process`` becomes ``service.name``. The caller shuts the provider down, which flushes it. ``globally``
+    makes it the process's own, which OpenTelemetry allows once.
     """
     if exporter is None:
         if not otlp_endpoint:
@@ -136,7 +140,8 @@ def setup_tracing(
         )
     provider = TracerProvider(resource=Resource.create({"service.name": process}))
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
-    trace.set_tracer_provider(provider)
+    if globally:
+        trace.set_tracer_provider(provider)
     return provider
 
 

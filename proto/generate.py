@@ -1,4 +1,4 @@
-"""Write ``mainstay/gen`` from ``proto``: ``python proto/generate.py``.
+"""Write ``mainstay/gen`` from ``proto``: ``python proto/generate.py [FOLDER]``.
 
 protoc writes imports as if the proto package were the Python package (``from mainstay.v1 import …``). The
 stubs live in ``mainstay.gen.mainstay.v1``, so that they stand apart from written code; their imports are
@@ -28,7 +28,8 @@ def generate(out: Path) -> list[Path]:
     well_known = resources.files("grpc_tools") / "_proto"
     files = sorted(str(path.relative_to(SOURCES)) for path in SOURCES.rglob("*.proto"))
     plugins = [f"--{kind}_out={out}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
-    if protoc.main(["protoc", f"-I{SOURCES}", f"-I{well_known}", *plugins, *files]) != 0:
+    paths = [f"-I{SOURCES}", f"-I{well_known}", *_plugin_paths("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
+    if protoc.main(["protoc", *paths, *plugins, *files]) != 0:
         raise RuntimeError("protoc refused the files; its message stands above")
     written = sorted(path for path in out.rglob("*_pb2*") if path.suffix in (".py", ".pyi"))
     for path in written:
@@ -38,19 +39,24 @@ def generate(out: Path) -> list[Path]:
     return written
 
 
-def main() -> None:
+def _plugin_paths(*names: str) -> list[str]:
+    """Beside this interpreter, wherever PATH leads."""
+    return [f"--plugin={name}={Path(sys.executable).parent / name}" for name in names]
+
+
+def main(out: Path = OUT) -> None:
+    """Replace what stands in ``out``; files whose source is gone go as well."""
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
-        for old in OUT.rglob("*_pb2*"):
+        written = generate(fresh)
+        for old in out.rglob("*_pb2*.py*"):
             old.unlink()
-        for path in generate(fresh):
-            target = OUT / path.relative_to(fresh)
+        for path in (*written, *fresh.rglob("__init__.py")):
+            target = out / path.relative_to(fresh)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(path.read_text())
-        for init in fresh.rglob("__init__.py"):
-            (OUT / init.relative_to(fresh)).touch()
-    sys.stdout.write(f"wrote {OUT.relative_to(ROOT)}\n")
+    sys.stdout.write(f"wrote {out}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:2]))

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         AssignRole,
         Cancel,
         Close,
+        Impact,
         IncidentInput,
         IncidentState,
         IncidentView,
@@ -40,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from mainstay.domain.pinned import PinnedConfig
     from mainstay.domain.runbook.run import RunReport
+    from mainstay.domain.severity import Level
     from mainstay.domain.timeline import Declared, Linked, Refused, SeveritySet
     from mainstay.domain.triage import impact_of, triage
     from mainstay.domain.work import Pinned, PinRequest
@@ -165,7 +167,7 @@ class IncidentWorkflow(Following, Recording):
         declared = given.declaration
         impact = declared.impact if declared else impact_of(alerts)
         wanted = (declared.severity if declared else "") or route_severity
-        level, why = self._level(wanted, impact)
+        level, why, known = self._level(wanted, impact)
         how = "person" if declared else "alert"
         actor = (declared.actor if declared else None) or (
             SYSTEM if declared is None else Actor(person="unknown")
@@ -194,21 +196,23 @@ class IncidentWorkflow(Following, Recording):
             ),
             SeveritySet(at=now, severity=level.label, reason=why),
         )
-        if level.page != "ticket":
+        # Where triage had no facts to go by, somebody has to look: only a known low severity pages nobody.
+        if level.page != "ticket" or not known:
             self._set(escalation=escalation.begin(pinned.policy, now))
         runbook = self._runbook_for([alert.name for alert in alerts])
         if runbook:
             self._set(to_start=(RunRequest(runbook=runbook),))
 
-    def _level(self, wanted: str, impact: Any) -> Any:
+    def _level(self, wanted: str, impact: Impact) -> tuple[Level, str, bool]:
+        """The level, why it is that one, and whether that is known rather than a default."""
         profile = self._pinned.profile
         if wanted:
             try:
-                return profile.parse(wanted), "as declared"
+                return profile.parse(wanted), "as declared", True
             except InvalidArgument as refusal:
                 self._log(Refused(at=workflow.now(), what=f"severity {wanted!r}", why=refusal.message))
         found = triage(impact, self._pinned.service, profile)
-        return profile.level(found.rank), f"triage: {found.rule}"
+        return profile.level(found.rank), f"triage: {found.rule}", found.known
 
     def _runbook_for(self, alert_names: list[str]) -> str:
         chosen = self._pinned.service.runbooks

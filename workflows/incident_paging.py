@@ -155,7 +155,9 @@ class Paging(IncidentCore):
             Call(
                 key=f"{self._state.key}/{salt}/{handle}",
                 person=handle,
-                methods=tuple(m.model_copy(update={"after": timedelta(0)}) for m in methods),
+                methods=tuple(
+                    m.model_copy(update={"after": timedelta(0), "fallback": True}) for m in methods
+                ),
                 begun_at=workflow.now(),
                 message=message,
                 step=step,
@@ -198,6 +200,9 @@ class Paging(IncidentCore):
     async def _call(self, call: Call) -> None:
         while call.index < len(call.methods) and not self._over(call):
             method = call.methods[call.index]
+            if call.accepted and method.fallback:
+                call = self._next_method(call, None)
+                continue
             at = call.begun_at + method.after
             if call.accepted and at > workflow.now():
                 summary = f"{call.person}: next by {method.method}"
@@ -206,10 +211,14 @@ class Paging(IncidentCore):
                     return
                 continue
             receipt = await self._send(call, method)
-            accepted = (*call.accepted, method.method) if receipt and receipt.accepted else call.accepted
-            call = call.model_copy(update={"index": call.index + 1, "accepted": accepted})
-            self._set(calls=tuple(call if c.key == call.key else c for c in self._state.calls))
+            call = self._next_method(call, method if receipt.accepted else None)
         self._finish(call)
+
+    def _next_method(self, call: Call, accepted: ResolvedMethod | None) -> Call:
+        known = (*call.accepted, accepted.method) if accepted else call.accepted
+        call = call.model_copy(update={"index": call.index + 1, "accepted": known})
+        self._set(calls=tuple(call if c.key == call.key else c for c in self._state.calls))
+        return call
 
     def _finish(self, call: Call) -> None:
         left = tuple(c for c in self._state.calls if c.key != call.key)
@@ -220,9 +229,9 @@ class Paging(IncidentCore):
         if not same_step and not self._state.step_accepted:
             self._state = lifecycle.undelivered(self._state, self._pinned, workflow.now())
 
-    async def _send(self, call: Call, method: ResolvedMethod) -> Receipt | None:
+    async def _send(self, call: Call, method: ResolvedMethod) -> Receipt:
         request = SendRequest(
-            key=f"{call.key}/{method.method}",
+            key=f"{call.key}/{call.index}/{method.method}",
             person=call.person,
             method=method.method,
             channel=method.channel,

@@ -133,8 +133,8 @@ class RunbookWorkflow(Steps):
         self._status, self._waits_for = "running", ""
 
     async def _end(self, command: do.End) -> None:
-        if self._fault:
-            command = command.model_copy(update={"summary": self._fault})
+        texts = {"summary": self._fault} if self._fault else await self._texts(summary=command.summary)
+        command = command.model_copy(update={"summary": str(texts["summary"])})
         self._ended = command
         self._status, self._waits_for = command.outcome, ""
         self._log(

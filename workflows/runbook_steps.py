@@ -648,7 +648,7 @@ def _outcome(result: do.Result) -> tuple[str, str]:
         case do.Drifted():
             return "drifted", result.detail
         case do.Leased():
-            return "leased", f"fence {result.fence}"
+            return "leased", ""
         case do.Changed():
             return result.applied.outcome, result.applied.detail
         case do.Verified():

@@ -101,7 +101,7 @@ class Smtp:
         """4xx asks for another try, 5xx refuses for good (RFC 5321, 4.2.1)."""
         said = f"the mail server {self._named} answered {error.code} {_reason(error.message, outgoing)}"
         if 400 <= error.code < 500 or error.code < 0:
-            raise Later(said)
+            raise Later(said) from None
         return refused(said)
 
     @property

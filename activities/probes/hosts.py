@@ -9,11 +9,11 @@ from mainstay.config import Config
 
 
 def named_hosts(config: Config) -> tuple[str, ...]:
-    """``HOST:PORT`` of every address among the services' links and runbook inputs.
+    """``http_hosts``, and ``HOST:PORT`` of every address among the services' links and runbook inputs.
 
     Alert text can reach a probe's address through a template, but never one of these fields.
     """
-    return tuple(sorted(set(_hosts(config))))
+    return (*config.hosts(), *sorted(set(_hosts(config))))
 
 
 def _hosts(config: Config) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -18,7 +18,10 @@ MARGIN = timedelta(milliseconds=50)
 _caller: ContextVar[Actor] = ContextVar("mainstay_api_caller")
 _call_id: ContextVar[str] = ContextVar("mainstay_api_call_id", default="")
 
-Context = grpc.aio.ServicerContext[Any, Any]
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[Any, Any]
+else:  # the library's classes are generic for type checkers only
+    Context = grpc.aio.ServicerContext
 
 
 def set_caller(actor: Actor) -> None:

@@ -216,9 +216,7 @@ def write_change(given: change.Change) -> common_pb.Change:
 
 def read_impact(message: incident_pb.Impact) -> incident.Impact:
     given: dict[str, Any] = {
-        name: getattr(message, name)
-        for name in incident.Impact.model_fields
-        if name != "degradation" and message.HasField(name)  # type: ignore[arg-type]
+        field.name: value for field, value in message.ListFields() if field.name != "degradation"
     }
     for name, value in given.items():
         if isinstance(value, bool):

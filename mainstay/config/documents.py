@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from mainstay.domain.positioned import Path as Keys
 M = TypeVar("M", bound=BaseModel)
 MAX_BYTES = 1024 * 1024
 _ROUNDS = 200
+_TOO_SHORT = re.compile(r"([\w.-]+): \w+ should have at least \d+ items? after validation")
 
 
 @dataclass
@@ -35,6 +37,9 @@ class Document(Generic[M]):
     names: tuple[str, ...] = ()
     """What the file declares, even where a declaration is wrong in itself: a second problem
     ("nobody is called bob") would only hide the first one (in bob's entry)."""
+
+    whole: bool = True
+    """False: parts with mistakes in them were left out of ``value``."""
 
     def problem(self, path: Keys, message: str, *, warning: bool = False) -> Problem:
         line, column = locate(self.positions, path)
@@ -102,12 +107,12 @@ class Documents:
         try:
             return Document(str(path), model.model_validate(data), positions, names)
         except ValidationError as fault:
-            found = problems_of(fault, positions, str(path))
+            found = _without_echoes(problems_of(fault, positions, str(path)))
             self.problems.extend(with_suggestion(problem, model) for problem in found)
         rest, where = _without_faults(model, data, dict(positions))
         if rest is None:
             return None
-        return Document(str(path), rest, where, names)
+        return Document(str(path), rest, where, names, whole=False)
 
     def unknown_files(self, files: set[str], folders: set[str]) -> None:
         """A file that nobody reads is a file whose author believes that it works."""
@@ -120,6 +125,16 @@ class Documents:
                 self.problems.append(Problem(str(path), 1, 1, f"Mainstay does not read this{hint}"))
         for path in sorted(self.folder.glob("*/*.yml")):
             self.problems.append(Problem(str(path), 1, 1, "only *.yaml is read: rename this file"))
+
+
+def _without_echoes(problems: list[Problem]) -> list[Problem]:
+    """Pydantic also calls a list too short when its only item is wrong, which is told already."""
+    lists = [(problem, _TOO_SHORT.match(problem.message)) for problem in problems]
+    return [
+        problem
+        for problem, short in lists
+        if not short or not any(one.message.startswith(f"{short[1]}.") for one in problems)
+    ]
 
 
 def _declared(data: JsonValue, holds: str) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ class References:
             return
         for handle, person in document.value.people.items():
             at: Path = ("people", handle)
-            if not person.contacts and "contacts" not in _cut_from(document, at):
+            if not person.contacts and not _written_contacts(document, at):
                 yield document.problem(at, f"{handle} has no contact method and could never be paged")
             yield from self._zone(document, (*at, "time_zone"), person.time_zone)
             if person.manager:
@@ -305,7 +305,7 @@ class References:
                 yield Problem(file, 1, 1, message)
 
     def _overlays(self) -> Iterator[Problem]:
-        policies = {document.value.name: document.value for document in self._folder.policies}
+        policies = {one.value.name: one.value for one in self._folder.policies if one.whole}
         for document in self._folder.overlays:
             for name, change in document.value.policies.items():
                 at: Path = ("policies", name)
@@ -320,9 +320,10 @@ class References:
 _NO_FALLBACK = "no fallback route: {} with 'fallback: true' must say who gets alerts that no route wants"
 
 
-def _cut_from(document: Document[PeopleFile], at: Path) -> set[str]:
-    """Fields of a person that were written, though they may have been unreadable."""
-    return {str(path[2]) for path in document.positions if len(path) == 3 and path[:2] == at}
+def _written_contacts(document: Document[PeopleFile], at: Path) -> bool:
+    """Whether contacts stand there that could not be read, which is a problem of theirs."""
+    depth = len(at) + 1
+    return any(len(path) == depth + 1 and path[:depth] == (*at, "contacts") for path in document.positions)
 
 
 def _refusal(document: Document[Any], at: Path, check: Callable[[], object]) -> Iterator[Problem]:

@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     temporal_ui_url: str = "http://127.0.0.1:8233"
     config_dir: Path = Path("config")
     """The operators' folder."""
+    config_overlay: str = ""
+    """A file of its ``overlays/`` (without ``.yaml``) whose times replace those of the folder."""
     data_dir: Path = Path("var")
     """Documents, the embedded database and keys."""
     database_url: str = ""

@@ -48,10 +48,11 @@ class Bursts:
         self._lanes: dict[str, _Lane] = {}
         self._waiting = 0
 
-    async def put(self, workflow_id: str, alerts: tuple[Alert, ...], send: Send) -> bool:
-        """Returns once all of ``alerts`` are durable; False as ``Send`` says. Raises Unavailable.
+    def put(self, workflow_id: str, alerts: tuple[Alert, ...], send: Send) -> asyncio.Future[bool]:
+        """The future is done once all of ``alerts`` are durable; False as ``Send`` says, or Unavailable.
 
-        A caller who gives up does not take its alerts back: the lane carries them all the same.
+        Raises Unavailable when too much waits already. Await the future shielded: a caller who gives up does
+        not take its alerts back, the lane carries them all the same.
         """
         if self._waiting + len(alerts) > MAX_WAITING:
             raise Later(f"{self._waiting} alerts wait for Temporal already; deliver again later")
@@ -63,7 +64,7 @@ class Bursts:
         self._waiting += len(alerts)
         if lane.task is None:
             lane.task = asyncio.create_task(self._carry(workflow_id, lane))
-        return await asyncio.shield(delivery.taken)
+        return delivery.taken
 
     async def close(self) -> None:
         """Wait until every lane is empty."""

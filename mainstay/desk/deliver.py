@@ -80,34 +80,36 @@ class Deliveries:
         if not sorted_out.bundles:
             return ()
         bursts = self._bursts.setdefault(via, Bursts(via))
-        answers = await asyncio.gather(
-            *(self._one(bursts, each) for each in sorted_out.bundles), return_exceptions=True
+        taken = [self._put(bursts, each) for each in sorted_out.bundles]
+        # Each is awaited, whatever becomes of the others: an answer means that nothing is in the air.
+        opened = await asyncio.gather(*(asyncio.shield(one) for one in taken), return_exceptions=True)
+        for fault in opened:
+            if isinstance(fault, BaseException):
+                raise fault
+        return tuple(
+            Delivered(
+                workflow_id=each.workflow_id,
+                service=each.routed.service,
+                alerts=len(each.alerts),
+                ignored=not one,
+            )
+            for each, one in zip(sorted_out.bundles, opened, strict=True)
         )
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return tuple(answer for answer in answers if isinstance(answer, Delivered))
 
     async def close(self) -> None:
         """Wait for what is in flight."""
         for bursts in list(self._bursts.values()):
             await bursts.close()
 
-    async def _one(self, bursts: Bursts, each: Bundle) -> Delivered:
+    def _put(self, bursts: Bursts, each: Bundle) -> asyncio.Future[bool]:
         async def send(batch: AlertBatch) -> bool:
             return await self._send(each.workflow_id, each.routed, batch)
 
-        taken = await bursts.put(each.workflow_id, each.alerts, send)
-        return Delivered(
-            workflow_id=each.workflow_id,
-            service=each.routed.service,
-            alerts=len(each.alerts),
-            ignored=not taken,
-        )
+        return bursts.put(each.workflow_id, each.alerts, send)
 
     async def _send(self, workflow_id: str, routed: Routed, batch: AlertBatch) -> bool:
         doing = f"handing alerts to {workflow_id}"
-        if batch.firing:
+        if True:
             async with answering(doing, HAND_OVER, unsure="deliver them again"):
                 await self._open_or_join(workflow_id, routed, batch)
             return True

@@ -49,6 +49,11 @@ async def answering(doing: str, timeout: timedelta, *, unsure: str = "") -> Asyn
         raise _too_late(doing, unsure) from None
     except RPCError as error:
         raise from_rpc(error, doing, unsure) from error
+    except RuntimeError as error:
+        # All that a lazily connecting client says when nobody listens at the address.
+        if "client connect" not in str(error):
+            raise
+        raise Later(f"{doing}: Temporal cannot be reached") from error
     except WorkflowUpdateFailedError as error:
         raise from_update(error) from error
     except (WorkflowQueryFailedError, WorkflowQueryRejectedError) as error:

@@ -51,7 +51,12 @@ def check(expression: str, names: Mapping[str, Type] | None = None) -> tuple[str
 def evaluate(expression: str, values: Mapping[str, JsonValue]) -> bool:
     """Is it true for these values? Raises InvalidArgument when that cannot be said."""
     compiled = _compile(expression, _declare(dict.fromkeys(values, "any")))
-    result = compiled.eval(data=dict(values))
+    try:
+        result = compiled.eval(data=dict(values))
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:  # budget used up, number too large
+        raise InvalidArgument(
+            f"condition {expression!r} cannot be evaluated: {_reason(str(error))}"
+        ) from None
     if result.type() == cel.Type.BOOL:
         return bool(result.value())
     found = f": {result.value()}" if result.type() == cel.Type.ERROR else f" gives {result.type().name()}"
@@ -69,7 +74,7 @@ def choose(
     A look that failed or saw nothing is never put into a case. When no case matches, the answer is
     inconclusive; when a condition cannot be evaluated, it is an error.
     """
-    if not cases or verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE):
+    if not cases or False:
         return Chosen(verdict.value)
     scope: dict[str, JsonValue] = {**facts, **_empty(), **values, "verdict": verdict.value}
     for branch, expression in cases:

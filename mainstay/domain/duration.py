@@ -18,7 +18,7 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_PART = r"(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d|w)"
+_PART = r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d|w)"
 _PATTERN = rf"^0$|^(?:{_PART})+$"
 
 

@@ -139,8 +139,8 @@ def details(view: IncidentView, pinned: PinnedConfig) -> str:
         f"**{markdown(view.title)}** — service `{view.service}`, team `{view.team}`",
         "",
         f"- Waits for: {markdown(view.waits_for) or 'nothing'}",
-        f"- Commander: {markdown(view.commander) or 'nobody'}; acknowledged by "
-        f"{markdown(view.acknowledged_by) or 'nobody'}",
+        f"- Commander: {markdown(view.commander) or 'nobody'}",
+        f"- Acknowledged by: {markdown(view.acknowledged_by) or 'nobody'}",
         f"- Alerts firing: {view.firing} of {view.alerts_seen}",
     ]
     for run in view.runs:

@@ -46,6 +46,18 @@ from mainstay.domain.timeline import (
 _LONGEST = 400
 
 
+SAID = {
+    "page": "paged",
+    "handled": "told that somebody has it",
+    "approval": "asked for approval",
+    "question": "asked",
+    "status": "sent a status update",
+    "invitation": "invited",
+    "notice": "told",
+}
+"""Kind of message → what was done to its reader."""
+
+
 def line(entry: AnyEntry) -> str:
     """What happened, in one sentence without its time: ``alice acknowledged``."""
     return plain(_words(entry), _LONGEST)
@@ -70,8 +82,10 @@ def _words(entry: AnyEntry) -> str:
             former = f"from {entry.former} " if entry.former else ""
             return f"{who} set the severity {former}to {entry.severity}{_why(entry.reason)}"
         case Paged():
-            how = "was notified" if entry.delivered else "could not be notified"
-            return f"{entry.person} {how} by {entry.method}{_why(entry.detail)}"
+            told = SAID.get(entry.reason, "notified")
+            if entry.delivered:
+                return f"{entry.person} was {told} by {entry.method}"
+            return f"{entry.person} could not be {told} by {entry.method}{_why(entry.detail)}"
         case EscalationStep():
             targets = ", ".join(entry.targets) or "nobody"
             return f"escalated to {targets} (round {entry.round}, step {entry.step + 1}){_why(entry.why)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
@@ -111,10 +112,14 @@ async def save_effect(connection: AsyncConnection, effect: SaveEffect) -> None:
     await put(connection, effects, values, keep=keep)
 
 
-async def list_effects(connection: AsyncConnection, *, open_only: bool) -> tuple[SaveEffect, ...]:
-    """Oldest first."""
+async def list_effects(
+    connection: AsyncConnection, *, open_only: bool, runs: Collection[str] | None
+) -> tuple[SaveEffect, ...]:
+    """Oldest first; of these runs only, if any are named."""
     query = select(effects).order_by(effects.c.at, effects.c.id)
     if open_only:
         query = query.where(effects.c.undone_at.is_(None))
+    if runs is not None:
+        query = query.where(effects.c.run.in_(runs))
     found = [dict(row._mapping) for row in await connection.execute(query)]
     return tuple(SaveEffect(**row, undone=row["undone_at"] is not None) for row in found)

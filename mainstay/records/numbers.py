@@ -45,7 +45,7 @@ async def _count(connection: AsyncConnection, year: int) -> int:
         .on_conflict_do_update(index_elements=["year"], set_={"last": number_counters.c.last + 1})
         .returning(number_counters.c.last)
     )
-    return (await connection.execute(statement)).scalar_one()
+    return int((await connection.execute(statement)).scalar_one())
 
 
 async def number_of(connection: AsyncConnection, key: str) -> str:

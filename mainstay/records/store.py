@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -174,6 +175,8 @@ class Store:
         """Put a change into the ledger, or mark it undone; undone stays undone."""
         await self._engine.write(lambda c: items.save_effect(c, effect))
 
-    async def effects(self, open_only: bool = True) -> tuple[SaveEffect, ...]:
-        """The ledger of changes, oldest first."""
-        return await self._engine.read(lambda c: items.list_effects(c, open_only=open_only))
+    async def effects(
+        self, open_only: bool = True, runs: Collection[str] | None = None
+    ) -> tuple[SaveEffect, ...]:
+        """The ledger of changes, oldest first; of these runs (workflow ids) only, if any are named."""
+        return await self._engine.read(lambda c: items.list_effects(c, open_only=open_only, runs=runs))

@@ -51,14 +51,15 @@ def build_app(
     the confirm pages of signed links. Everything else wants a token, a session or a link.
     """
     metrics = metrics or Metrics()
-    https = settings.public_url.startswith("https://")
+    public_url = config().public_url or settings.public_url
+    https = public_url.startswith("https://")
     sessions = Sessions(authenticator, signer, now, secure=https)
     hooks = Webhooks(desk, authenticator, metrics, max_in_flight=max_in_flight)
     links = Links(desk, signer, sessions, config, now, metrics)
     pages = Pages(desk, signer, sessions, config, settings, now, metrics)
     health = Health(desk, metrics, now)
     public = StatusPage(desk, config, now)
-    login = Login(sessions, settings, metrics)
+    login = Login(sessions, public_url, metrics)
     get, post = ["GET"], ["POST"]
     return Starlette(
         routes=[

@@ -155,10 +155,12 @@ class Links:
             return await self._desk.update(view.workflow_id, name, command, actor, request_id)
 
     def _refuse(self, request: Request, refusal: Refusal, claim: LinkClaim | None) -> Response:
+        heading = ""
         if isinstance(refusal, Unauthenticated):
             self._metrics.wrong_tokens.labels("link").inc()
+            heading = "This link does not work"
         ref = claim.incident_key if claim is not None else ""
-        return refused.as_page(request, refusal, ref=ref)
+        return refused.as_page(request, refusal, heading=heading, ref=ref)
 
 
 def _request_id(token: str, more: str) -> str:

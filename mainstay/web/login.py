@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from mainstay.config.settings import Settings
 from mainstay.domain.errors import NotAllowed, Refusal, Unauthenticated
 from mainstay.telemetry import Metrics
 from mainstay.web import body, refused
@@ -21,9 +20,9 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 class Login:
     """``/login`` and ``/logout``."""
 
-    def __init__(self, sessions: Sessions, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, sessions: Sessions, public_url: str, metrics: Metrics) -> None:
         self._sessions = sessions
-        self._public = urlsplit(settings.public_url)
+        self._public = urlsplit(public_url)
         self._metrics = metrics
 
     async def form(self, request: Request) -> Response:

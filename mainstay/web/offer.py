@@ -169,7 +169,7 @@ def _vote(run: RunView, claim: LinkClaim) -> Offer:
         raise AlreadyDone(f"you have voted on this change already; it waits for {run.waits_for or 'others'}")
     yes = claim.purpose == "approve"
     does = (
-        "Your yes counts for exactly the change below. If its target changes first, you are asked again."
+        "Your yes counts for exactly the change shown here. If its target changes first, you are asked again."
         if yes
         else "This change is not made. The runbook goes on without it."
     )

@@ -60,6 +60,9 @@ class PublicService(Record):
 class PublicDay(Record):
     day: date
     incidents: tuple[PublicIncident, ...] = ()
+    """Those that are over."""
+    ongoing: bool = False
+    """One that is not over began on this day."""
 
 
 class PublicStatus(Record):
@@ -89,16 +92,20 @@ def build(
         for name in sorted({*names, *(i.service for i in current)})
     }
     today = now.astimezone(UTC).date()
-    days = [today - timedelta(days=n) for n in range(HISTORY.days)]
-    over = [i for i in shown if i.ended is not None]
     return PublicStatus(
         services=tuple(PublicService(name=name, state=state) for name, state in worst.items()),
         current=tuple(sorted(current, key=lambda i: i.began, reverse=True)),
-        days=tuple(
-            PublicDay(day=day, incidents=tuple(i for i in over if i.began.astimezone(UTC).date() == day))
-            for day in days
-        ),
+        days=tuple(_day(today - timedelta(days=n), shown) for n in range(HISTORY.days)),
         as_of=now,
+    )
+
+
+def _day(day: date, shown: Iterable[PublicIncident]) -> PublicDay:
+    begun = [i for i in shown if i.began.astimezone(UTC).date() == day]
+    return PublicDay(
+        day=day,
+        incidents=tuple(i for i in begun if i.ended is not None),
+        ongoing=any(i.ended is None for i in begun),
     )
 
 

@@ -55,7 +55,7 @@ def as_json(refusal: Refusal, **more: Any) -> JSONResponse:
     return JSONResponse(body, answer_for(refusal).status, headers_for(refusal))
 
 
-def as_page(request: Request, refusal: Refusal, **more: Any) -> Response:
+def as_page(request: Request, refusal: Refusal, *, heading: str = "", **more: Any) -> Response:
     """For people, or as JSON for a program that asks for it and not for HTML."""
     accept = request.headers.get("accept", "")
     if "application/json" in accept and "text/html" not in accept:
@@ -66,7 +66,7 @@ def as_page(request: Request, refusal: Refusal, **more: Any) -> Response:
         request,
         status=answer.status,
         headers=headers_for(refusal),
-        heading=answer.heading,
+        heading=heading or answer.heading,
         kind=refusal.kind,
         message=refusal.message,
         **more,

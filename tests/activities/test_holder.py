@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from activities.holder import ConfigHolder
-from mainstay.config import Config
+from mainstay.config import Config, load
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "shop"
 
 
 class _Wrong(Exception):
@@ -78,3 +81,17 @@ async def test_watching_takes_edits_and_survives_a_folder_that_goes_away(tmp_pat
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
+
+
+async def test_the_example_shop_is_read_and_a_broken_edit_is_shown_with_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "shop"
+    shutil.copytree(EXAMPLE, folder)
+    holder = ConfigHolder(folder, load)
+    before = holder.current
+    assert "payment-service" in before.services
+    (folder / "routes.yaml").write_text("routes:\n  - nme: typo\n")
+    assert not holder.refresh()
+    assert holder.current is before
+    assert any("routes.yaml:2:" in record.getMessage() for record in caplog.records)

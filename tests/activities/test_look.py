@@ -27,7 +27,7 @@ from mainstay.config.parts import Prometheus as Server
 from mainstay.domain.verdict import Verdict
 from mainstay.domain.work import Look, LookRequest, VerifyRequest
 from tests.activities.samples import NOW
-from tests.activities.web_servers import fixed, nobody, serving
+from tests.activities.web_servers import fixed, never, nobody, serving
 
 QUERY = {"query": "rate({{ inputs.metric }}[1m])", "criterion": "<= 0.002"}
 
@@ -231,6 +231,21 @@ async def test_good_figures_with_a_failing_synthetic_check_are_not_verified(
     assert answer.verdict is Verdict.FAILED
     assert "answered 500" in answer.detail
     assert answer.facts["looks"] == ["held", "failed"]
+
+
+@pytest.mark.capability("S-402")
+async def test_a_list_of_endpoints_is_polled_each_with_its_timeout(client: httpx2.AsyncClient) -> None:
+    """Given the status and health endpoints of a payment provider, then each is polled with a timeout."""
+    async with serving(never) as health, serving(fixed(200)) as status:
+        endpoints = [
+            asking({"url": url, "timeout": "100ms"}, probe="http") for url in (f"{status}/status", health)
+        ]
+        answer = await verified(probes(client, ""), verifying(*endpoints))
+    assert answer.verdict is Verdict.FAILED
+    assert answer.facts["looks"] == ["held", "failed"]
+    assert isinstance(answer.facts["rounds"], int)
+    assert answer.facts["rounds"] > 1
+    assert "did not answer within 0.1 s" in answer.detail
 
 
 @pytest.mark.capability("S-253")

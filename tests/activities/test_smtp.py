@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from icalendar import Calendar
+from icalendar import Calendar, Event
 
 from activities.channels.channel import Attendee, Later, Outgoing
 from activities.channels.smtp import Server, Smtp
@@ -100,9 +100,12 @@ async def test_an_invitation_is_a_calendar_request_that_parses() -> None:
     mail = await delivered(outgoing(INVITATION, attendees=people))
     calendar = next(p for p in mail.walk() if p.get_content_type() == "text/calendar")
     assert calendar.get_param("method") == "REQUEST"
-    parsed = Calendar.from_ical(calendar.get_payload(decode=True))
+    ics = calendar.get_payload(decode=True)
+    assert isinstance(ics, bytes)
+    parsed = Calendar.from_ical(ics)
     assert parsed["METHOD"] == "REQUEST"
     (event,) = parsed.walk("VEVENT")
+    assert isinstance(event, Event)
     assert event["UID"] == "postmortem-0198@example.com"
     assert event.decoded("dtstart") == INVITATION.starts_at
     assert event.decoded("dtend") == INVITATION.ends_at

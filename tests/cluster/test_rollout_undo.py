@@ -278,7 +278,8 @@ async def test_it_leaves_its_name_and_starts_no_rollout_by_that(lab: Lab) -> Non
     sets = (await lab.cluster.api.get(lab.path("ReplicaSet")))["items"]
     assert len(sets) == 2, "no third ReplicaSet: the template is exactly the old one"
     write = lab.writes("shop")[-1]
-    assert "run run-1; step roll-back; fence 7" in write["userAgent"] or "mainstay-7" in write["requestURI"]
+    assert "run run-1; step roll-back; fence 7" in write["userAgent"]
+    assert "fieldManager=mainstay-7" in write["requestURI"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 """Fixtures of this room."""
 
-from tests.desk.fixtures import lab
+from tests.desk.fixtures import broken_store, lab
 
-__all__ = ["lab"]
+__all__ = ["broken_store", "lab"]

@@ -38,7 +38,7 @@ from mainstay.domain.routing import Route
 from mainstay.domain.runbook.run import RunView
 from mainstay.domain.service import Service, Workload
 from mainstay.domain.signature import Signer
-from mainstay.domain.work import AppendRequest, Appended, Number, NumberRequest
+from mainstay.domain.work import Appended, AppendRequest, Number, NumberRequest
 from mainstay.records import Store
 from mainstay.simulate.recording import Recorder
 from workflows.action_item import ActionItemWorkflow

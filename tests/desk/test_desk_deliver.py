@@ -10,8 +10,10 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from mainstay.desk.answers import Delivered
+from mainstay.domain.alert import Alert
 from mainstay.domain.errors import NotFound
-from tests.desk.lab import Lab, alert
+from mainstay.domain.incident import Declaration
+from tests.desk.lab import Lab, actor, alert, request_id
 
 
 async def signals_of(lab: Lab, workflow_id: str) -> int:
@@ -55,7 +57,7 @@ async def test_a_resolved_notice_reaches_the_open_incident(lab: Lab) -> None:
 
 
 async def test_alerts_of_several_groups_go_to_several_incidents(lab: Lab) -> None:
-    """One delivery, three groups: one answer each; what no route wants is the fallback's; noise is dropped."""
+    """One delivery, three groups, one answer each; the rest is the fallback's, and noise is dropped."""
     former = lab.desk.dropped_alerts
     alerts = (
         alert("GroupOne"),
@@ -102,3 +104,28 @@ async def test_a_caller_who_gives_up_does_not_take_its_alerts_back(lab: Lab) -> 
         await task
     (delivered,) = await lab.desk.deliver((alert("HungUp", number=1),), "test")
     await lab.until(delivered.workflow_id, lambda v: v.alerts_seen == 2, "both alerts are there")
+
+
+@pytest.mark.capability("S-047")
+async def test_no_incident_is_without_a_severity(lab: Lab) -> None:
+    """Given any incident record, then severity is never null after triage: alerts with facts and without,
+    one that could not be read, and declarations with and without a level, in the view and in the record."""
+    bare = Alert(fingerprint="bare", labels={"alertname": "NoFacts", "service": "api"})
+    unread = Alert(source="someone", raw="{not json")
+    refs = [
+        one.workflow_id
+        for given in ((alert("WithFacts"),), (bare,), (unread,))
+        for one in await lab.desk.deliver(given, "test")
+    ]
+    for number, severity in enumerate(("", "SEV3")):
+        given = Declaration(
+            title="Told by hand", service="api", severity=severity, request_id=request_id(("S-047", number))
+        )
+        refs.append((await lab.desk.declare(given, actor("vera"))).workflow_id)
+    assert len(refs) == 5
+    labels = {level.label for level in lab.config.profile.levels}
+    for ref in refs:
+        view = await lab.until(ref, lambda v: v.number, "it is recorded")
+        row = await lab.store.find(view.key)
+        assert row is not None
+        assert {view.severity, row.severity} <= labels

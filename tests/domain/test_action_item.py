@@ -194,5 +194,5 @@ def test_a_report_s_counts() -> None:
     ],
 )
 def test_vague_items_are_warned_about(text: str, vague: bool) -> None:
-    """Given a resolution to be careful, or no verb with an object, then a warning asks for something concrete."""
+    """Given a resolution to be careful, or no verb and object, then a warning asks for more."""
     assert bool(warnings(text)) == vague

@@ -26,7 +26,10 @@ PINNED = PinnedConfig(
     profile=PROFILES["002"],
     policy=EscalationPolicy(name="p", steps=()),
 )
-HOSTILE = "<script>alert(1)</script> | [x](http://evil.example) bob@example.com password=hunter2 \x1b[31m\n# heading"
+HOSTILE = (
+    "<script>alert(1)</script> | [x](http://evil.example) bob@example.com password=hunter2 "
+    "\x1b[31m\n# heading"
+)
 
 
 def draft(*more: AnyEntry, title: str = "Payments failing", items: tuple[ItemDraft, ...] = ()) -> str:
@@ -84,7 +87,7 @@ def test_durations_roles_and_misses_are_filled_in() -> None:
 
 @pytest.mark.capability("S-267")
 def test_both_severities_are_shown() -> None:
-    """Given a severity that changed, then the first and the last stand side by side, with source and time of detection."""
+    """Given a changed severity, then the first and the last are shown, and how it was detected."""
     text = draft(
         SeveritySet(
             at=at("14:50"), actor=Actor(person="a", assurance=Assurance.TOKEN), former="P1", severity="P2"
@@ -120,6 +123,15 @@ def test_hostile_text_is_shown_and_not_obeyed() -> None:
     for bad in ("<script", "](http", "bob@example", "hunter2", "\x1b", "\n# heading"):
         assert bad not in text
     assert len([line for line in text.splitlines() if line.startswith("# ")]) == 1
+
+
+@pytest.mark.capability("S-370")
+def test_the_draft_holds_no_personal_data() -> None:
+    """Given an e-mail address, a card number, a token and an IP address, then the draft has none."""
+    secrets = ("bob@example.com", "4111 1111 1111 1111", "ghp_" + "a1" * 18, "192.0.2.17")
+    text = draft(Noted(at=at("14:45"), text="seen: " + ", ".join(secrets)))
+    assert not [secret for secret in secrets if secret in text or secret.replace("@", "\\@") in text]
+    assert r"\[e-mail\], \[card number\], \[token\], \[address\]" in text
 
 
 def test_an_empty_journal_still_gives_a_draft() -> None:

@@ -9,6 +9,7 @@ import pytest
 from mainstay.domain.postmortem_policy import PostmortemFacts, PostmortemPolicy, postmortem_reasons
 
 
+@pytest.mark.capability("S-261", "S-354")
 @pytest.mark.parametrize(
     ("fields", "required"),
     [

@@ -46,6 +46,6 @@ def test_response_targets(severity: str, begun: str, warn: str | None, breach: s
     ],
 )
 def test_page_now_later_or_not(severity: str, now: str, page: str | None) -> None:
-    """At 3 in the morning a SEV3 waits for business hours, a SEV1 does not (S-024), and some get a ticket only."""
+    """At 3 in the morning a SEV3 waits for business hours and a SEV1 does not (S-024)."""
     profile, label = severity.split()
     assert page_at(PROFILES[profile].parse(label), at(now), OFFICE) == (at(page) if page else None)

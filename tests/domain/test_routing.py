@@ -54,6 +54,7 @@ def alert(**labels: str) -> Alert:
         (alert(team="pay", severity="none"), "noise  drop"),
         (alert(job="search-api"), "pattern search page"),
         (alert(job="my-search-api"), "rest catch-all page"),
+        (alert(job="search-api-2"), "rest catch-all page"),
         (alert(alertname="DiskAlmostFull", service="search"), "disk search ticket"),
         (alert(service="payments"), "labelled payments page"),
         (alert(service="unheard-of"), "rest catch-all page"),
@@ -67,6 +68,20 @@ def test_the_first_matching_route_wins(given_alert: Alert, expected: str) -> Non
     found = route(given_alert, ROUTES, SERVICES)
     assert f"{found.route} {found.service} {found.mode}" == expected
     assert found.fallback == (found.route == "rest")
+
+
+def test_an_unknown_service_is_not_passed_on() -> None:
+    """The first match decides: a service that does not exist goes to the fallback, not to a later route."""
+    later = Route(name="later", match={"alertname": "A"}, service="payments")
+    first = Route(name="first", match={"alertname": "A"}, service_label="service")
+    assert route(alert(service="unheard-of"), (first, later, ROUTES[-1]), SERVICES).route == "rest"
+
+
+def test_an_unreadable_alert_is_the_fallback_s() -> None:
+    """A route that matches what lacks a label does not get alerts that have none; one incident per sender."""
+    greedy = Route(name="greedy", match={"env": ""}, service="payments")
+    found = [route(Alert(source="mail", raw=raw), (greedy, ROUTES[-1]), SERVICES) for raw in ("{", "<x")]
+    assert [(r.route, r.group_key) for r in found] == [("rest", "unparsed=mail")] * 2
 
 
 def test_a_route_may_fix_the_severity() -> None:

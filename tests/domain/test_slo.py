@@ -52,7 +52,6 @@ def test_the_sample() -> None:
         Objective.model_validate({"name": "x", "objective": 99.9, "error_budget": "40m"})
 
 
-@pytest.mark.capability("S-349")
 @pytest.mark.parametrize(
     ("left", "expected"),
     [
@@ -66,7 +65,7 @@ def test_the_sample() -> None:
     ],
 )
 def test_bands(left: float, expected: str) -> None:
-    """Given 50.1% left, normal; 50, cautious; 25, the stricter of its two bands; 10, freeze; 9.9, emergency."""
+    """50.1% left is normal, 50 cautious, 25 the stricter of its two bands, 10 freeze, 9.9 emergency."""
     assert band(left) == expected
 
 

@@ -90,7 +90,7 @@ def minutes(*durations: timedelta | None) -> list[float | None]:
 
 @pytest.mark.capability("S-330", "S-332", "S-333", "S-312")
 def test_the_guides_samples() -> None:
-    """Given the samples M-18, then acknowledgement, mitigation, resolution and closure took as long as stated."""
+    """Given the samples M-18, then each stage took as long as the guides say."""
     found = stages(GUIDE_002)
     assert minutes(found.to_acknowledge, found.to_mitigate, found.to_resolve, found.to_close) == [
         3,

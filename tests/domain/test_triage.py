@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +61,7 @@ def test_the_critical_list_is_configuration() -> None:
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 @pytest.mark.parametrize("fact", ["data_loss", "security_breach", "complete_loss"])
 def test_always_the_top_level(profile: str, fact: str) -> None:
-    """Given data loss, a breach or a complete loss on a service that is not critical, then top severity (D-08)."""
+    """Given one of these on a service that is not critical, then top severity (D-08)."""
     scale = PROFILES[profile]
     found = triage(Impact.model_validate({fact: True, "error_rate": 0.0}), PLAIN, scale)
     assert (found.rank, found.known) == (0, True)
@@ -85,6 +87,19 @@ def test_always_the_top_level(profile: str, fact: str) -> None:
 def test_guide_000(facts: dict[str, object], expected: str) -> None:
     """S-002 to S-006."""
     assert label("000", PLAIN, **facts) == expected
+
+
+@pytest.mark.capability("S-002")
+@pytest.mark.parametrize(
+    "fact",
+    [{"revenue_loss_per_hour": 100_001}, {"all_users": True}, {"data_loss": True}, {"security_breach": True}],
+)
+def test_the_top_level_of_guide_000(fact: dict[str, object]) -> None:
+    """Given such a report under profile 000, then it is P0, to be answered within minutes."""
+    scale = PROFILES["000"]
+    level = scale.level(triage(Impact.model_validate(fact), PLAIN, scale).rank)
+    assert level.label == "P0"
+    assert level.response_breach == timedelta(minutes=5)
 
 
 def test_a_quarter_of_the_payments_failing() -> None:

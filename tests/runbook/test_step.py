@@ -484,3 +484,40 @@ def test_one_action_then_its_verification_then_the_next() -> None:
     assert isinstance(step.decide(tree(), helped), c.ReleaseLease)
     then = step.decide(tree(), step.advance(tree(), helped, DONE))
     assert (then.node, then.do) == ("more", "plan_change")
+
+
+TWICE = TREE.replace("undo: on_failure", "undo: on_abort")
+
+
+def test_abort_takes_back_newest_first_each_under_its_own_lease() -> None:
+    """The present change goes back under the lease that is held; the older one under a new lease."""
+    results: list[c.Result] = [*BOTH, STOP, DONE, DONE, c.Leased(fence=9), DONE, DONE]
+    assert script(tree(TWICE), results)[-6:] == [
+        "more:undo_change",
+        "more:release_lease",
+        "change:acquire_lease",
+        "change:undo_change",
+        "change:release_lease",
+        "more:end=aborted",
+    ]
+
+
+def test_abort_later_takes_back_newest_first() -> None:
+    """A later change may rest on an earlier one, so it goes first."""
+    state = run(tree(TWICE), [*BOTH, HELD, DONE, STOP])
+    again = step.decide(tree(TWICE), state)
+    assert isinstance(again, c.AcquireLease)
+    assert again.change == TWO
+
+
+def test_abort_never_undoes_one_change_under_the_lease_of_another() -> None:
+    """The present change stays as it is; the older one is taken back, but under a lease of its own."""
+    text = TWICE.replace("undo: on_abort\n    temporary", "undo: never\n    temporary")
+    results: list[c.Result] = [*BOTH, STOP, DONE, c.Leased(fence=9), DONE, DONE]
+    assert script(tree(text), results)[-5:] == [
+        "more:release_lease",
+        "change:acquire_lease",
+        "change:undo_change",
+        "change:release_lease",
+        "more:end=aborted",
+    ]

@@ -6,9 +6,32 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest_asyncio
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mainstay.web.server import WebServer
+from tests.desk.fixtures import lab
+from tests.web.fixtures import real
 from tests.web.standin import Door
+
+__all__ = ["lab", "real"]
+
+
+class Switch:
+    """One listening server for all tests; each test puts its own door behind it."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+SWITCH = Switch()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def listening() -> AsyncIterator[WebServer]:
+    async with WebServer(SWITCH, "127.0.0.1:0") as running:
+        yield running
 
 
 @pytest_asyncio.fixture
@@ -17,9 +40,9 @@ async def door() -> Door:
 
 
 @pytest_asyncio.fixture
-async def server(door: Door) -> AsyncIterator[WebServer]:
-    async with WebServer(door.app, "127.0.0.1:0") as running:
-        yield running
+async def server(door: Door, listening: WebServer) -> WebServer:
+    SWITCH.app = door.app
+    return listening
 
 
 @pytest_asyncio.fixture

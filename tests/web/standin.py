@@ -237,6 +237,8 @@ class StandInDesk(Desk):
         request_id: str,
         timeout: timedelta = timedelta(seconds=5),
     ) -> Outcome:
+        if request_id not in self.outcomes:
+            await self.find(ref)
         return self._take(ref, name, command, caller, request_id)
 
     async def run_update(

@@ -249,6 +249,7 @@ async def test_hostile_text_stays_text_on_every_page(door: Door, http: httpx2.As
         assert answer.status_code == 200, (path, answer.text[:2000])
         check_harmless(answer.text)
         assert "&lt;script&gt;" in answer.text
+        assert "{{7*7}}" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def _not_applied(name: str, node: ActNode, state: MachineState, step: StepState,
     """A refusal means that nothing was written. After anything else nobody knows: a request whose answer
     was lost may have been carried out, so it is taken back, or stands in the ledger."""
     branch, why = _refused(failure)
-    if True:
+    if failure.kind in _REFUSALS:
         return _release(state, step, branch, why)
     undoable = node.undo != "never" and _change(step).undo == "restore"
     stands = _stands(state, name, step, undo_on_abort=undoable, temporary=node.temporary)

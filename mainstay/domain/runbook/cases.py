@@ -27,7 +27,7 @@ from mainstay.domain.template import render_value
 from mainstay.domain.verdict import Verdict
 
 _INCIDENT = IncidentRef(key="case", number="INC-2026-0001", title="A case", severity="SEV2", service="shop")
-_EMPTY: Mapping[str, JsonValue] = {
+EMPTY_FACTS: Mapping[str, JsonValue] = {
     "string": "",
     "integer": 0,
     "number": 0,
@@ -36,6 +36,7 @@ _EMPTY: Mapping[str, JsonValue] = {
     "map": {},
     "any": None,
 }
+"""What a probe answers for a fact that it does not know, by type."""
 
 
 class Saw(Strict):
@@ -198,7 +199,7 @@ class _Player:
 
     def _look(self, state: MachineState, command: c.Probe, answer: Answer) -> c.Result:
         spec = PROBES.get(command.probe)
-        empty = {name: _EMPTY[kind] for name, kind in spec.facts.items()} if spec else {}
+        empty = {name: EMPTY_FACTS[kind] for name, kind in spec.facts.items()} if spec else {}
         if isinstance(answer, str):
             step.check_branch(self.runbook.nodes[command.node], answer)
             return c.Answered(branch=answer, facts=empty)

@@ -228,7 +228,7 @@ def _call(runbook: Runbook, library: Mapping[str, Runbook], name: str, node: Cal
         known = ", ".join(library) or "none"
         yield Finding((*at, "call"), f"there is no runbook {node.call!r}: there are {known}")
         return
-    if _calls(called, library, runbook.name, (runbook.name,)):
+    if runbook.name in _called(node.call, library):
         yield Finding((*at, "call"), f"runbook {node.call!r} calls this one again, without end")
     for given in node.inputs:
         if given not in called.inputs:
@@ -238,14 +238,17 @@ def _call(runbook: Runbook, library: Mapping[str, Runbook], name: str, node: Cal
             yield Finding((*at, "call"), f"runbook {node.call} needs the input {wanted!r}")
 
 
-def _calls(runbook: Runbook, library: Mapping[str, Runbook], wanted: str, seen: tuple[str, ...]) -> bool:
-    """Does it lead to runbook ``wanted``, over however many others?"""
-    if runbook.name == wanted:
-        return True
-    if runbook.name in seen:
-        return False
-    called = [node.call for node in runbook.nodes.values() if isinstance(node, CallNode)]
-    return any(_calls(library[c], library, wanted, (*seen, runbook.name)) for c in called if c in library)
+def _called(name: str, library: Mapping[str, Runbook]) -> tuple[str, ...]:
+    """This runbook and all that it leads to, over however many others."""
+    found: dict[str, None] = {}
+    open_ = [name]
+    while open_:
+        current = open_.pop()
+        if current not in found:
+            found[current] = None
+            nodes = library[current].nodes.values() if current in library else ()
+            open_ += [node.call for node in nodes if isinstance(node, CallNode)]
+    return tuple(found)
 
 
 def _texts(runbook: Runbook, node: str, at: Path, value: JsonValue) -> Iterator[Finding]:

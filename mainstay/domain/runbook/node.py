@@ -200,23 +200,23 @@ class EndNode(_Node):
 
 
 def _kind(value: Any) -> str | None:
-    """The one key that tells the kind."""
-    if isinstance(value, _Node):
-        return next((k for k in KINDS if k in type(value).model_fields), None)
-    found = [kind for kind in KINDS if isinstance(value, dict) and kind in value]
-    return found[0] if len(found) == 1 else None
+    """The tag of the one key that tells the kind. Not the key itself: in the place of a problem, a tag must
+    not look like a field."""
+    known = type(value).model_fields if isinstance(value, _Node) else value
+    found = [kind for kind in KINDS if isinstance(known, dict) and kind in known]
+    return f"<{found[0]}>" if len(found) == 1 else None
 
 
 AnyNode = Annotated[
-    Annotated[ProbeNode, Tag("probe")]
-    | Annotated[AskNode, Tag("ask")]
-    | Annotated[ActNode, Tag("act")]
-    | Annotated[WaitNode, Tag("wait")]
-    | Annotated[NotifyNode, Tag("notify")]
-    | Annotated[PageNode, Tag("page")]
-    | Annotated[CallNode, Tag("call")]
-    | Annotated[ParallelNode, Tag("parallel")]
-    | Annotated[EndNode, Tag("end")],
+    Annotated[ProbeNode, Tag("<probe>")]
+    | Annotated[AskNode, Tag("<ask>")]
+    | Annotated[ActNode, Tag("<act>")]
+    | Annotated[WaitNode, Tag("<wait>")]
+    | Annotated[NotifyNode, Tag("<notify>")]
+    | Annotated[PageNode, Tag("<page>")]
+    | Annotated[CallNode, Tag("<call>")]
+    | Annotated[ParallelNode, Tag("<parallel>")]
+    | Annotated[EndNode, Tag("<end>")],
     Discriminator(
         _kind,
         custom_error_type="node_kind",

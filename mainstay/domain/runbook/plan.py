@@ -48,6 +48,7 @@ class PlannedAct(NamedTuple):
     by: tuple[str, ...]
     lease: str
     """Workflow id of the lease; empty while the target is not known."""
+    reversible: bool
     undo: str
     temporary: bool
     after: tuple[str, ...]
@@ -55,7 +56,7 @@ class PlannedAct(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """All changes that may come, least risky first, and how many ways lead through the tree."""
+    """All changes that may come, reversible and least risky first (S-189), and the number of ways."""
 
     inputs: dict[str, JsonValue]
     acts: tuple[PlannedAct, ...]
@@ -84,7 +85,7 @@ def outline(
         if isinstance(node := runbook.nodes[name], ActNode)
     ]
     order = list(runbook.nodes)
-    acts.sort(key=lambda act: (list(Risk).index(act.risk), act.undo == "none", order.index(act.node)))
+    acts.sort(key=lambda act: (not act.reversible, list(Risk).index(act.risk), order.index(act.node)))
     return Outline(resolved, tuple(acts), len(ways))
 
 
@@ -126,7 +127,8 @@ def _planned(
         votes=rule.votes,
         by=rule.by if rule.votes else (),
         lease=_lease(parameters.get("target"), spec.target_kinds[0] if spec else ""),
-        undo=node.undo if spec and spec.reversible else "none",
+        reversible=spec is not None and spec.reversible,
+        undo=node.undo,
         temporary=node.temporary,
         after=after,
     )

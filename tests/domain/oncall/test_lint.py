@@ -92,6 +92,7 @@ def test_a_rotation_of_three() -> None:
     assert "small-rotation" not in rules(schedule(layer(FIVE[:4])))
 
 
+@pytest.mark.capability("S-081")
 def test_the_sample_changes_hands_inside_its_window() -> None:
     """The follow-the-sun sample loads, and lint reports the change within APAC's window (D-41)."""
     found = [w for w in lint_schedule(FOLLOW_THE_SUN, START) if w.rule == "turn-inside-window"]

@@ -16,7 +16,7 @@ from tests.domain.oncall.samples import FOLLOW_THE_SUN, PAGERDUTY, PAGERDUTY_YAM
 
 @pytest.mark.capability("S-080")
 def test_the_sample_round_trips() -> None:
-    """Given the sample YAML, when it is read, then it has 3 layers of 3 users and is written back unchanged."""
+    """Given the sample YAML, then it has 3 layers of 3 users and is written back unchanged."""
     assert [len(layer.users) for layer in PAGERDUTY.layers] == [3, 3, 3]
     written = yaml.safe_dump(PAGERDUTY.model_dump(mode="json"))
     assert PagerDutySchedule.model_validate(yaml.safe_load(written)) == PAGERDUTY

@@ -81,7 +81,7 @@ def test_who_is_behind_targets(targets: tuple[str, ...], people: list[str], empt
     ],
 )
 def test_ways_to_reach_a_person(contacts: str, rules: str, expected: list[str]) -> None:
-    """Rules in the order of their delay, then the other contacts as fallbacks; no address is in the answer."""
+    """Rules in the order of their delay, then other contacts as fallbacks; no address is in it."""
     found = methods(person("alice", contacts, rules))
     shown = [
         f"{m.method}@{m.after // timedelta(minutes=1)}{' fallback' if m.fallback else ''}" for m in found
@@ -105,7 +105,7 @@ def test_overrides_of_the_record_store_win() -> None:
 
 
 def test_specialty_rotations() -> None:
-    """Given an incident whose service names the database rotation, then that is paged and not the frontend's."""
+    """Given a target that names the database rotation, then the frontend's is not paged."""
     schedules = {
         name: Schedule(name=name, layers=(Layer(name="l", people=(who,), start=AT),))
         for name, who in (("database", "alice"), ("frontend", "bob"))

@@ -74,7 +74,7 @@ class MinuteByMinute:
         return False
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_every_minute_agrees_with_the_wall_clock(data: st.DataObject) -> None:
     """For any schedule, around any change of the clock, the shifts say what a watched clock says."""
@@ -91,7 +91,7 @@ def test_every_minute_agrees_with_the_wall_clock(data: st.DataObject) -> None:
         assert shift.person == expected.at(n), at
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_shifts_tile_time(data: st.DataObject) -> None:
     """Shifts follow each other without gap or overlap, from the start to the end, none of them empty."""
@@ -105,7 +105,7 @@ def test_shifts_tile_time(data: st.DataObject) -> None:
     assert all(s.start < s.end for s in found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_look_up_is_the_shift(data: st.DataObject) -> None:
     """``on_call`` at an instant is the shift that ``shifts`` gives for a range around it."""
@@ -230,7 +230,8 @@ def test_nobody_at_all_is_one_gap() -> None:
 
 
 @pytest.mark.parametrize(
-    "at", [datetime.fromisoformat("2026-01-01"), datetime(9999, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
+    "at",
+    [datetime.fromisoformat("2026-01-01"), datetime(9999, 1, 1, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)],
 )
 def test_instants_that_mean_nothing_are_refused(at: datetime) -> None:
     """A naive instant and one outside 1900 to 2200 are refused, not guessed."""

@@ -125,6 +125,7 @@ class Impact(_message.Message):
     SERVICES_AFFECTED_FIELD_NUMBER: _builtins.int
     VIP_AFFECTED_FIELD_NUMBER: _builtins.int
     WORKAROUND_FIELD_NUMBER: _builtins.int
+    REVENUE_IMPACTING_FIELD_NUMBER: _builtins.int
     error_rate: _builtins.float
     """Share of failing requests, from 0 to 1."""
     users_affected: _builtins.int
@@ -138,6 +139,7 @@ class Impact(_message.Message):
     services_affected: _builtins.int
     vip_affected: _builtins.bool
     workaround: _builtins.bool
+    revenue_impacting: _builtins.bool
     def __init__(
         self,
         *,
@@ -152,10 +154,11 @@ class Impact(_message.Message):
         services_affected: _builtins.int | None = ...,
         vip_affected: _builtins.bool | None = ...,
         workaround: _builtins.bool | None = ...,
+        revenue_impacting: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_all_users", b"_all_users", "_complete_loss", b"_complete_loss", "_data_loss", b"_data_loss", "_error_rate", b"_error_rate", "_revenue_loss_per_hour", b"_revenue_loss_per_hour", "_security_breach", b"_security_breach", "_services_affected", b"_services_affected", "_users_affected", b"_users_affected", "_vip_affected", b"_vip_affected", "_workaround", b"_workaround", "all_users", b"all_users", "complete_loss", b"complete_loss", "data_loss", b"data_loss", "error_rate", b"error_rate", "revenue_loss_per_hour", b"revenue_loss_per_hour", "security_breach", b"security_breach", "services_affected", b"services_affected", "users_affected", b"users_affected", "vip_affected", b"vip_affected", "workaround", b"workaround"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_all_users", b"_all_users", "_complete_loss", b"_complete_loss", "_data_loss", b"_data_loss", "_error_rate", b"_error_rate", "_revenue_impacting", b"_revenue_impacting", "_revenue_loss_per_hour", b"_revenue_loss_per_hour", "_security_breach", b"_security_breach", "_services_affected", b"_services_affected", "_users_affected", b"_users_affected", "_vip_affected", b"_vip_affected", "_workaround", b"_workaround", "all_users", b"all_users", "complete_loss", b"complete_loss", "data_loss", b"data_loss", "error_rate", b"error_rate", "revenue_impacting", b"revenue_impacting", "revenue_loss_per_hour", b"revenue_loss_per_hour", "security_breach", b"security_breach", "services_affected", b"services_affected", "users_affected", b"users_affected", "vip_affected", b"vip_affected", "workaround", b"workaround"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_all_users", b"_all_users", "_complete_loss", b"_complete_loss", "_data_loss", b"_data_loss", "_error_rate", b"_error_rate", "_revenue_loss_per_hour", b"_revenue_loss_per_hour", "_security_breach", b"_security_breach", "_services_affected", b"_services_affected", "_users_affected", b"_users_affected", "_vip_affected", b"_vip_affected", "_workaround", b"_workaround", "all_users", b"all_users", "complete_loss", b"complete_loss", "data_loss", b"data_loss", "degradation", b"degradation", "error_rate", b"error_rate", "revenue_loss_per_hour", b"revenue_loss_per_hour", "security_breach", b"security_breach", "services_affected", b"services_affected", "users_affected", b"users_affected", "vip_affected", b"vip_affected", "workaround", b"workaround"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_all_users", b"_all_users", "_complete_loss", b"_complete_loss", "_data_loss", b"_data_loss", "_error_rate", b"_error_rate", "_revenue_impacting", b"_revenue_impacting", "_revenue_loss_per_hour", b"_revenue_loss_per_hour", "_security_breach", b"_security_breach", "_services_affected", b"_services_affected", "_users_affected", b"_users_affected", "_vip_affected", b"_vip_affected", "_workaround", b"_workaround", "all_users", b"all_users", "complete_loss", b"complete_loss", "data_loss", b"data_loss", "degradation", b"degradation", "error_rate", b"error_rate", "revenue_impacting", b"revenue_impacting", "revenue_loss_per_hour", b"revenue_loss_per_hour", "security_breach", b"security_breach", "services_affected", b"services_affected", "users_affected", b"users_affected", "vip_affected", b"vip_affected", "workaround", b"workaround"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__all_users: _TypeAlias = _typing.Literal["all_users"]  # noqa: Y015
     _WhichOneofArgType__all_users: _TypeAlias = _typing.Literal["_all_users", b"_all_users"]  # noqa: Y015
@@ -165,6 +168,8 @@ class Impact(_message.Message):
     _WhichOneofArgType__data_loss: _TypeAlias = _typing.Literal["_data_loss", b"_data_loss"]  # noqa: Y015
     _WhichOneofReturnType__error_rate: _TypeAlias = _typing.Literal["error_rate"]  # noqa: Y015
     _WhichOneofArgType__error_rate: _TypeAlias = _typing.Literal["_error_rate", b"_error_rate"]  # noqa: Y015
+    _WhichOneofReturnType__revenue_impacting: _TypeAlias = _typing.Literal["revenue_impacting"]  # noqa: Y015
+    _WhichOneofArgType__revenue_impacting: _TypeAlias = _typing.Literal["_revenue_impacting", b"_revenue_impacting"]  # noqa: Y015
     _WhichOneofReturnType__revenue_loss_per_hour: _TypeAlias = _typing.Literal["revenue_loss_per_hour"]  # noqa: Y015
     _WhichOneofArgType__revenue_loss_per_hour: _TypeAlias = _typing.Literal["_revenue_loss_per_hour", b"_revenue_loss_per_hour"]  # noqa: Y015
     _WhichOneofReturnType__security_breach: _TypeAlias = _typing.Literal["security_breach"]  # noqa: Y015
@@ -185,6 +190,8 @@ class Impact(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__data_loss) -> _WhichOneofReturnType__data_loss | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error_rate) -> _WhichOneofReturnType__error_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__revenue_impacting) -> _WhichOneofReturnType__revenue_impacting | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__revenue_loss_per_hour) -> _WhichOneofReturnType__revenue_loss_per_hour | None: ...
     @_typing.overload

@@ -92,7 +92,7 @@ def upgrade() -> None:
         sa.Column("public_state", sa.Text(), server_default="", nullable=False),
         sa.Column("public_text", sa.Text(), server_default="", nullable=False),
         sa.Column("public_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("exercise", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("exercise", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("revision", sa.Integer(), server_default="0", nullable=False),
         sa.Column("chain_length", sa.Integer(), server_default="0", nullable=False),
         sa.Column("chain_hash", sa.String(length=64), server_default="", nullable=False),

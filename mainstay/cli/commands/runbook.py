@@ -1,0 +1,187 @@
+"""``mainstay runbook``: the tree, and the commands about runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from mainstay.cli import completers, output, session
+from mainstay.cli.arguments import Inputs, Run, group
+from mainstay.cli.exits import Exit
+from mainstay.cli.output import Cell
+from mainstay.cli.problem import usage
+
+if TYPE_CHECKING:
+    from mainstay.gen.mainstay.v1 import runbook_service_pb2
+
+app = group("runbook", "Write, check, plan and run runbooks; control their runs.")
+_COMMANDS = "mainstay.cli.commands"
+for _name, _place in (
+    ("plan", "plan:plan"),
+    ("lint", "runbook_files:lint"),
+    ("test", "runbook_files:test"),
+    ("graph", "runbook_files:graph"),
+    ("answer", "control:answer"),
+    ("pause", "control:pause"),
+    ("resume", "control:resume"),
+    ("skip", "control:skip"),
+    ("retry", "control:retry"),
+    ("abort", "control:abort"),
+    ("take-over", "control:take_over"),
+):
+    app.command(f"{_COMMANDS}.{_place}", name=_name)
+
+Name = Annotated[str, Parameter(help="Name of a runbook.", completer=completers.runbooks)]
+Service = Annotated[
+    str, Parameter(name=["--service", "-s"], help="The service whose configuration it lives by.")
+]
+InputFile = Annotated[
+    Path | None, Parameter(name="--inputs", help="JSON file with inputs; - is standard input.")
+]
+_GOOD = ("mitigated", "nothing_to_do")
+_EVERY_SECONDS = 1.0
+
+
+@app.command(name="list")
+def list_() -> None:
+    """Runbooks that can be run."""
+    from mainstay.cli import calls, values
+
+    answer = calls.send(calls.runbooks().ListRunbooks, calls.runbook_pb.ListRunbooksRequest())
+    if session.current().json:
+        output.emit(values.of(answer))
+        return
+    output.table(
+        ("NAME", "TITLE"),
+        (
+            (Cell(each.name, "bold"), Cell(each.title), Cell(", ".join(_inputs(each))))
+            for each in answer.runbooks
+        ),
+        "there are no runbooks",
+    )
+
+
+def _inputs(runbook: runbook_service_pb2.RunbookSummary) -> Iterator[str]:
+    """Those in brackets need not be given."""
+    for each in runbook.inputs:
+        yield each.name if each.required else f"[{each.name}]"
+
+
+@app.command
+def run(
+    runbook: Name,
+    /,
+    *,
+    incident: Annotated[
+        str, Parameter(help="Run it for this incident.", completer=completers.incidents)
+    ] = "",
+    service: Service = "",
+    input_: Inputs = (),
+    inputs: InputFile = None,
+    wait: Annotated[
+        bool,
+        Parameter(name=["--wait", "-w"], negative="", help="Wait for its end; ends with 7 unless it helped."),
+    ] = False,
+) -> int:
+    """Start a run, for an incident or, with a service, of its own."""
+    from mainstay.cli import calls
+
+    if bool(incident) == bool(service):
+        raise usage(
+            "a run needs either --incident, or --service for a run of its own",
+            f"mainstay runbook run {runbook} --incident INC-2026-0042",
+        )
+    request = calls.runbook_pb.RunRunbookRequest(
+        request_id=session.current().request_id, runbook=runbook, incident=incident, service=service
+    )
+    request.inputs.update(given_inputs(input_, inputs))
+    answer = calls.send(calls.runbooks().RunRunbook, request)
+    if not wait:
+        output.outcome(answer.outcome.message, changed=answer.outcome.changed, run=answer.run)
+        if not session.current().json:
+            output.aside(f"follow it with: mainstay runbook show {answer.run} --wait")
+        return Exit.OK
+    output.aside(answer.outcome.message)
+    return _followed(answer.run)
+
+
+@app.command
+def show(
+    run: Run,
+    /,
+    *,
+    wait: Annotated[
+        bool,
+        Parameter(name=["--wait", "-w"], negative="", help="Wait for its end; ends with 7 unless it helped."),
+    ] = False,
+) -> int:
+    """How a run stands: its step, the change or question that waits, its time line."""
+    from mainstay.cli import reading
+
+    found = reading.run_id(run)
+    return _followed(found) if wait else _told(reading.run(found))
+
+
+def _told(found: runbook_service_pb2.Run) -> int:
+    if session.current().json:
+        from mainstay.cli import values
+
+        output.emit(values.of(found))
+    else:
+        from mainstay.cli.views.run import run_view
+
+        output.show(run_view(found, session.now()))
+    return Exit.OK
+
+
+def _followed(workflow_id: str) -> int:
+    """Entries as they come, on standard error; at the end the run."""
+    from mainstay.cli import reading
+    from mainstay.cli.views.incident import entry_line
+
+    last, waits_for = 0, ""
+    while True:
+        found = reading.run(workflow_id)
+        for entry in found.timeline:
+            if entry.seq > last:
+                output.aside(entry_line(entry))
+                last = entry.seq
+        if found.outcome:
+            _told(found)
+            return Exit.OK if found.outcome in _GOOD else Exit.CHECK_FAILED
+        if found.waits_for != waits_for:
+            waits_for = found.waits_for
+            output.aside(f"waits for {waits_for}" if waits_for else "goes on")
+        time.sleep(_EVERY_SECONDS)
+
+
+def given_inputs(pairs: tuple[str, ...], file: Path | None) -> dict[str, Any]:
+    """The file's inputs, and over them those of the command line. Raises Problem."""
+    found: dict[str, Any] = _from_file(file) if file else {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise usage(
+                f"--input {pair!r} is not NAME=VALUE", "for example --input replicas=5", field="input"
+            )
+        found[name] = value
+    return found
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+        found = json.loads(text)
+    except OSError as error:
+        raise usage(f"{file} cannot be read: {error.strerror}", field="inputs") from None
+    except ValueError as error:
+        raise usage(f"{file} is not JSON: {error}", field="inputs") from None
+    if not isinstance(found, dict):
+        raise usage(f"{file} is not a JSON object", 'for example {"replicas": 5}', field="inputs")
+    return found
