@@ -61,6 +61,8 @@ class Product:
             **{f"MAINSTAY_TOKEN_{name.upper()}": token for name, token in self.tokens.items()},
             **env,
         }
+        self._log_before = 0
+        """Size of the worker's log when it was started: what stands before is of an earlier one."""
         self.worker = self._process("worker", [sys.executable, "worker.py", *worker_options])
         self.server = self._process("server", [sys.executable, "-m", "mainstay.server"])
 
@@ -70,9 +72,18 @@ class Product:
     async def start(self) -> None:
         """Both are ready when it returns. Raises ProcessFailedError with the log's tail."""
         await self.server.start()
-        await self.worker.start()
+        await self._launch_worker()
         await self.server.wait_ready(self.answers, READY_SECONDS)
         await self.worker.wait_ready(self.serving, READY_SECONDS)
+
+    async def start_worker(self) -> None:
+        """The worker alone, as after it was killed. Raises ProcessFailedError with the log's tail."""
+        await self._launch_worker()
+        await self.worker.wait_ready(self.serving, READY_SECONDS)
+
+    async def _launch_worker(self) -> None:
+        self._log_before = self.worker.log.stat().st_size if self.worker.log.exists() else 0
+        await self.worker.start()
 
     async def stop(self) -> None:
         await self.worker.stop()
@@ -87,9 +98,8 @@ class Product:
             return False
 
     async def serving(self) -> bool:
-        """Has the worker said that it serves?"""
-        log = self.data_dir / "worker.log"
-        return log.exists() and "serving" in log.read_text(errors="replace")
+        """Has the worker that runs now said that it serves?"""
+        return b"serving" in self.worker.log.read_bytes()[self._log_before :]
 
     async def __aenter__(self) -> Self:
         await self.start()

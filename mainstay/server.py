@@ -50,7 +50,7 @@ async def serve(settings: Settings) -> None:
         desk = Desk(client, config, store, signer)
         stack.push_async_callback(desk.close)
         api = ApiServer(desk, Authenticator(config, "grpc"), settings.grpc_listen)
-        app = build_app(desk, Authenticator(config, "http"), lambda: config, signer, settings, Metrics())
+        app = build_app(desk, Authenticator(config, "web"), lambda: config, signer, settings, Metrics())
         web = WebServer(app, settings.http_listen)
         await api.start()
         stack.push_async_callback(api.stop)

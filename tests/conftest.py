@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.stackfixtures"]
+pytest_plugins = ["tests.stackfixtures", "tests.ledger"]

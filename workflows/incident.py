@@ -234,12 +234,10 @@ class IncidentWorkflow(Following, Recording):
         if batch.incident_key and batch.incident_key != self._state.key:
             why = f"meant for incident {batch.incident_key}"
             self._log(Refused(at=workflow.now(), what=f"{len(batch.alerts)} alert(s)", why=why))
-        elif not self._state.phase.ended:
+        else:
             self._state = lifecycle.take_alerts(
                 self._state, batch, self._pinned, workflow.now(), ALERT_SOURCE
             )
-        else:
-            self._log(Refused(at=workflow.now(), what=f"{len(batch.alerts)} alert(s)", why="it has ended"))
         self._after()
 
     @workflow.signal(name=names.RUN_REPORT, description="What a runbook run has done (sent by the run)")

@@ -35,7 +35,7 @@ class Following(Paging):
     # ---- deadlines --------------------------------------------------------------------------
 
     async def _clock(self) -> None:
-        while not self._stopping and not self._state.phase.ended:
+        while not self._stopping:
             due = self._next_deadline()
             if due is not None and due[0] <= workflow.now():
                 self._pass_deadline(due[1])
@@ -46,6 +46,8 @@ class Following(Paging):
     def _next_deadline(self) -> tuple[datetime, str] | None:
         """The nearest instant at which a rule of time applies, with its name."""
         state, found = self._state, []
+        if state.phase.ended:
+            return None
         if not state.escalation.acknowledged_by and not state.phase.quiet:
             for name, due in lifecycle.response_deadlines(state, self._pinned):
                 if name not in state.late:
@@ -96,21 +98,16 @@ class Following(Paging):
             if public_state(state.phase) != state.announced and not silent:
                 self._announce()
                 continue
-            if state.phase.ended:
-                return
-            due = state.next_update_due
+            due = None if state.phase.ended else state.next_update_due
             if due is not None and due <= workflow.now():
                 self._post(f"Still {state.phase.value}. Waiting for {self._waiting()}.", public=False)
                 continue
-            await self._until(
-                lambda: (
-                    self._state.next_update_due != due  # noqa: B023 - awaited at once
-                    or public_state(self._state.phase) != self._state.announced
-                    or self._state.phase.ended
-                ),
-                due,
-                "Status update",
-            )
+            seen = self._news()
+            await self._until(lambda: self._news() != seen, due, "Status update")  # noqa: B023 - at once
+
+    def _news(self) -> tuple[object, ...]:
+        """What this part acts on: any other change must not disturb its timer."""
+        return (self._state.next_update_due, self._state.phase, self._state.announced)
 
     def _waiting(self) -> str:
         return incident_view.waits_for(self._state, self._pinned, workflow.now()) or "nothing"
@@ -165,15 +162,14 @@ class Following(Paging):
                 await self._start_run(state.to_start[0])
             elif state.resolved_at and not state.postmortem_id and self._wants_postmortem():
                 await self._start_postmortem()
-            elif state.phase.ended:
-                return
             else:
                 await self._until(self._children_wanted)
 
     def _children_wanted(self) -> bool:
         state = self._state
         wants = bool(state.resolved_at) and not state.postmortem_id and self._wants_postmortem()
-        return bool(state.to_start) or wants or state.phase.ended
+        starts = bool(state.to_start) and not state.phase.ended
+        return starts or wants or (state.phase.ended and not state.children_told)
 
     def _wants_postmortem(self) -> bool:
         return self._pinned.profile.level(self._state.rank).postmortem

@@ -317,7 +317,8 @@ class RunbookWorkflow(Steps):
     def skip(self, command: Skip) -> Outcome:
         def act(actor: Actor) -> None:
             self._check_branch(command)
-            self._interrupt = do.Skipped(branch=command.branch, by=actor.shown)
+            node = self._state.machine.node
+            self._interrupt = do.Skipped(branch=command.branch, by=actor.shown, node=node)
 
         return self._do(names.SKIP, command, act, "skipped")
 

@@ -171,7 +171,8 @@ class Steps(RunCore):
             return do.Failure(kind=kind, detail=message)
         if applied.outcome == "drifted":
             return do.Drifted(detail=applied.detail)
-        if applied.outcome == "changed":
+        if not command.change.already:
+            # "already" here is the answer to a retry: the first try's answer was lost with its worker.
             self._note_change(command)
         return do.Changed(applied=applied)
 
@@ -455,6 +456,8 @@ class Steps(RunCore):
                 targets += (
                     pinned.policy.steps[0].targets if pinned.policy.steps else pinned.policy.last_resort
                 )
+            elif name == "stakeholders":
+                targets += [Target(kind="person", name=handle) for handle in pinned.stakeholders]
             elif name == "owner":
                 targets.append(Target(kind="team", name=pinned.team.name))
             elif kind in ("person", "team", "schedule") and rest:

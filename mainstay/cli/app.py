@@ -17,6 +17,7 @@ from mainstay.cli.arguments import OPTIONS, QUIET
 from mainstay.cli.exits import Exit
 from mainstay.cli.options import GlobalOptions
 from mainstay.cli.problem import Problem, usage
+from mainstay.cli.prompts import with_standard_input
 
 _COMMANDS = "mainstay.cli.commands"
 
@@ -44,8 +45,12 @@ for _name, _help in (
     ("halt", "Stop every change to every cluster, and go on again."),
 ):
     app.command(f"{_COMMANDS}.{_name.replace('-', '_')}:app", name=_name, help=_help)
-for _name in ("status", "version", "completion"):
-    app.command(f"{_COMMANDS}.system:{_name}", name=_name)
+for _name, _help in (
+    ("status", "Does the server have all that it needs? Ends with 6 if a part does not answer."),
+    ("version", "The version of this command, and of the server."),
+    ("completion", "A completion script for your shell, on standard output; or installed."),
+):
+    app.command(f"{_COMMANDS}.system:{_name}", name=_name, help=_help, group_parameters=OPTIONS)
 
 
 @app.meta.default
@@ -87,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     try:
         _check_text(arguments)
-        result = _parse(app.meta, arguments)
+        result = _parse(app.meta, with_standard_input(arguments))
     except (KeyboardInterrupt, BrokenPipeError):
         raise
     except Exception as error:  # each is told in its own way

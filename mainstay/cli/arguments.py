@@ -23,18 +23,7 @@ Incident = Annotated[
     str,
     Parameter(help="Number (INC-2026-0042), key or workflow id.", completer=completers.incidents),
 ]
-RunOrOPTIONS = Group("Options", sort_key=1)
-"""Everywhere above the global ones."""
-QUIET = Parameter(show_default=False)
-"""Defaults that say something are told in the help's own words."""
-
-
-def group(name: str, help_: str) -> App:
-    """A command with commands below it. The exit codes are told once, at the root."""
-    return App(name=name, help=help_, help_epilogue="", group_parameters=OPTIONS, default_parameter=QUIET)
-
-
-Incident = Annotated[
+RunOrIncident = Annotated[
     str,
     Parameter(
         help="Workflow id of a run, or an incident, one of whose runs waits.", completer=completers.incidents
@@ -53,12 +42,3 @@ Words = Annotated[
 Reason = Annotated[str, Parameter(help="Why; it is kept in the time line.")]
 Comment = Annotated[str, Parameter(help="A word with it; it is kept in the time line.")]
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], negative="", help="Do not ask.")]
-Inputs = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name=["--input", "-i"],
-        negative="",
-        help="NAME=VALUE, repeatable. The runbook's own type decides how the value is read.",
-    ),
-]
-When = Parameter(allow_leading_hyphen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from mainstay.cli import session, words
 from mainstay.cli.problem import declined
@@ -36,8 +37,17 @@ def yes(question: str) -> bool:
                 sys.stderr.write("please answer y or n\n")
 
 
+STANDARD_INPUT = "/dev/stdin"
+"""What a lone ``-`` stands for; the parser would take that for an option without a name."""
+
+
+def with_standard_input(arguments: Sequence[str]) -> list[str]:
+    """Every lone ``-`` as the name that the parser understands."""
+    return [STANDARD_INPUT if argument == "-" else argument for argument in arguments]
+
+
 def text_of(parts: tuple[str, ...]) -> str:
     """Words of the command line as one text; a single ``-`` is standard input."""
-    if parts == ("-",):
+    if parts == (STANDARD_INPUT,):
         return sys.stdin.read().strip()
     return " ".join(parts).strip()

@@ -35,9 +35,9 @@ from `--token`, `MAINSTAY_TOKEN`, the file named by `--token-file` or `MAINSTAY_
 
 On a terminal: tables, colour, and instants in UTC with how far away they are. Elsewhere lists are
 tab-separated lines without a heading, with full instants. `--json` gives one JSON document on standard
-output, with the field names of `proto/mainstay/v1`; every field is there, and what is not set is null. Answers of
-commands that change something have `message`, `changed` and `request_id`. `incident watch --json` writes one
-document on each line. Errors are two lines on standard error, or with `--json` one document:
+output, with the field names of `proto/mainstay/v1`; every field is there, and what is not set is null.
+Answers of commands that change something have `message`, `changed` and `request_id`. `incident watch --json`
+writes one document on each line. Errors are two lines on standard error, or with `--json` one document:
 `{"error": {"kind", "message", "hint", "field", "exit_code", "request_id"}}`.
 
 Every request that changes something has an id. While the server is away the same request is sent again, a few

@@ -51,8 +51,8 @@ class Bursts:
     def put(self, workflow_id: str, alerts: tuple[Alert, ...], send: Send) -> asyncio.Future[bool]:
         """The future is done once all of ``alerts`` are durable; False as ``Send`` says, or Unavailable.
 
-        Raises Unavailable when too much waits already. Await the future shielded: a caller who gives up does
-        not take its alerts back, the lane carries them all the same.
+        Raises Unavailable when too much waits already. A caller who gives up and cancels the future does not
+        take its alerts back: the lane carries them all the same.
         """
         if self._waiting + len(alerts) > MAX_WAITING:
             raise Later(f"{self._waiting} alerts wait for Temporal already; deliver again later")

@@ -81,11 +81,7 @@ class Deliveries:
             return ()
         bursts = self._bursts.setdefault(via, Bursts(via))
         taken = [self._put(bursts, each) for each in sorted_out.bundles]
-        # Each is awaited, whatever becomes of the others: an answer means that nothing is in the air.
-        opened = await asyncio.gather(*(asyncio.shield(one) for one in taken), return_exceptions=True)
-        for fault in opened:
-            if isinstance(fault, BaseException):
-                raise fault
+        opened = await _all(taken)
         return tuple(
             Delivered(
                 workflow_id=each.workflow_id,
@@ -109,7 +105,7 @@ class Deliveries:
 
     async def _send(self, workflow_id: str, routed: Routed, batch: AlertBatch) -> bool:
         doing = f"handing alerts to {workflow_id}"
-        if True:
+        if batch.firing:
             async with answering(doing, HAND_OVER, unsure="deliver them again"):
                 await self._open_or_join(workflow_id, routed, batch)
             return True
@@ -154,6 +150,20 @@ class Deliveries:
             return self._pins.pin(routed.service)
         except Refusal:
             return None
+
+
+async def _all(taken: list[asyncio.Future[bool]]) -> list[bool]:
+    """Each is awaited, whatever becomes of the others: an answer means that nothing is in the air."""
+    opened: list[bool] = []
+    refused: Refusal | None = None
+    for one in taken:
+        try:
+            opened.append(await one)
+        except Refusal as refusal:
+            refused = refusal
+    if refused is not None:
+        raise refused
+    return opened
 
 
 def _level(routed: Routed, batch: AlertBatch, pinned: PinnedConfig | None) -> Level | None:

@@ -74,7 +74,7 @@ def choose(
     A look that failed or saw nothing is never put into a case. When no case matches, the answer is
     inconclusive; when a condition cannot be evaluated, it is an error.
     """
-    if not cases or False:
+    if not cases or verdict in (Verdict.ERROR, Verdict.INCONCLUSIVE):
         return Chosen(verdict.value)
     scope: dict[str, JsonValue] = {**facts, **_empty(), **values, "verdict": verdict.value}
     for branch, expression in cases:

@@ -126,7 +126,9 @@ def take_alerts(
     state = log(state, Alerted(at=now, actor=actor, firing=fresh, resolved=gone, names=tuple(names)[:5]))
     if fresh:
         state = _worsen(state, batch, pinned, now)
-        if state.phase.quiet:
+        if state.phase.quiet or state.phase.ended:
+            # An incident that has ended still takes alerts until its workflow has completed: whoever joined
+            # it was told that the alert is in good hands.
             state = reopen_round(state, pinned, "an alert fires again", actor, now)
     elif not firing:
         state = _quiet(state, pinned, now, actor)
@@ -186,6 +188,8 @@ def reopen_round(
             "undelivered": 0,
             "hold_until": None,
             "resolved_at": None,
+            "closed_at": None,
+            "children_told": False,
             "missing_confirmations": (),
             "late": (),
         }

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from mainstay.domain.errors import InvalidArgument, Unavailable
 
 T = TypeVar("T")
+_UNDEFINED_TABLE = "42P01"  # PostgreSQL, Appendix A; SQLite calls it an operational error by itself
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 
@@ -86,6 +87,8 @@ class Engine:
         except (OperationalError, InterfaceError) as fault:
             raise Unavailable(f"the record store ({self.where}) does not answer: {_why(fault)}") from fault
         except DBAPIError as fault:
+            if getattr(fault.orig, "sqlstate", "") == _UNDEFINED_TABLE:
+                raise Unavailable(f"the record store ({self.where}) has no tables yet: migrate it") from fault
             if not fault.connection_invalidated:
                 raise
             raise Unavailable(f"the record store ({self.where}) does not answer: {_why(fault)}") from fault

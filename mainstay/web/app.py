@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -27,7 +27,7 @@ from mainstay.web.render import style
 from mainstay.web.session import Sessions
 from mainstay.web.shield import Shield
 from mainstay.web.status import StatusPage
-from mainstay.web.webhooks import MAX_IN_FLIGHT, Webhooks
+from mainstay.web.webhooks import DELIVERY_TIMEOUT, MAX_IN_FLIGHT, Webhooks
 
 
 def _now() -> datetime:
@@ -44,6 +44,7 @@ def build_app(
     *,
     now: Callable[[], datetime] = _now,
     max_in_flight: int = MAX_IN_FLIGHT,
+    delivery_timeout: timedelta = DELIVERY_TIMEOUT,
 ) -> Starlette:
     """Every address of the HTTP door. ``config`` answers the configuration that is loaded now.
 
@@ -54,7 +55,7 @@ def build_app(
     public_url = config().public_url or settings.public_url
     https = public_url.startswith("https://")
     sessions = Sessions(authenticator, signer, now, secure=https)
-    hooks = Webhooks(desk, authenticator, metrics, max_in_flight=max_in_flight)
+    hooks = Webhooks(desk, authenticator, metrics, max_in_flight=max_in_flight, timeout=delivery_timeout)
     links = Links(desk, signer, sessions, config, now, metrics)
     pages = Pages(desk, signer, sessions, config, settings, now, metrics)
     health = Health(desk, metrics, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import pytest
@@ -168,12 +169,11 @@ async def test_a_thousand_hostile_requests_never_crash_the_server(lab: Lab, door
         return bytes(raw)
 
     async def send(method: str, raw: bytes) -> grpc.StatusCode:
-        call_type = (
-            door.channel.unary_stream if method.endswith("WatchIncident") else door.channel.unary_unary
-        )
-        call = call_type(method)(raw, metadata=alice, timeout=10)
+        watch = method.endswith("WatchIncident")
+        kind: Any = door.channel.unary_stream if watch else door.channel.unary_unary
+        call: Any = kind(method)(raw, metadata=alice, timeout=10)
         try:
-            if method.endswith("WatchIncident"):
+            if watch:
                 await call.read()
                 call.cancel()
             else:

@@ -12,16 +12,16 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from devstack.postgres import Postgres
+from mainstay.domain.errors import Unavailable
 from mainstay.records import Store
 from mainstay.records.tables import metadata
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+async def empty_url(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -> str:
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'empty' / 'records.db'}"
-    server: Postgres = request.getfixturevalue("postgres")
-    return await server.create_database(f"empty_{request.node.originalname[-20:]}")
+    return await postgres.create_database(f"empty_{request.node.originalname[-20:]}")
 
 
 async def test_from_empty_to_the_tables(empty_url: str) -> None:
@@ -50,3 +50,10 @@ async def test_several_processes_at_once(empty_url: str) -> None:
     finally:
         for store in stores:
             await store.close()
+
+
+async def test_before_the_first_migration(empty_url: str) -> None:
+    """A process that starts before the tables are there is told to try again, not that it is broken."""
+    async with Store(empty_url) as store:
+        with pytest.raises(Unavailable, match="table"):
+            await store.find("k")

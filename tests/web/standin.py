@@ -201,6 +201,7 @@ class StandInDesk(Desk):
         self.outcomes: dict[str, Outcome] = {}
         self.halt_now = HaltState(on=False)
         self.lists = 0
+        self.unlisted: set[str] = set()
 
     @property
     def dropped_alerts(self) -> int:
@@ -237,6 +238,8 @@ class StandInDesk(Desk):
         request_id: str,
         timeout: timedelta = timedelta(seconds=5),
     ) -> Outcome:
+        if ref in self.unlisted:
+            raise NotFound(f"{ref} is not listed yet")
         if request_id not in self.outcomes:
             await self.find(ref)
         return self._take(ref, name, command, caller, request_id)

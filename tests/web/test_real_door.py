@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -225,7 +226,14 @@ async def test_while_temporal_is_away_the_sender_is_asked_to_repeat(tmp_path: Pa
     ):
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
         desk = Desk(client, config, store, signer)
-        app = build_app(desk, Authenticator(config, "http"), lambda: config, signer, Settings())
+        app = build_app(
+            desk,
+            Authenticator(config, "http"),
+            lambda: config,
+            signer,
+            Settings(),
+            delivery_timeout=timedelta(seconds=2),
+        )
         async with (
             WebServer(app, "127.0.0.1:0") as server,
             httpx2.AsyncClient(base_url=server.url, timeout=30, headers=headers) as http,

@@ -9,6 +9,7 @@ import logging
 import httpx2
 import pytest
 import structlog
+from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from mainstay import telemetry
@@ -71,7 +72,7 @@ async def test_a_request_continues_its_callers_trace(
     exporter = InMemorySpanExporter()
     provider = telemetry.setup_tracing("mainstay-server", exporter=exporter, globally=False)
     assert provider is not None
-    monkeypatch.setattr(telemetry.trace, "get_tracer", provider.get_tracer)
+    monkeypatch.setattr(trace, "get_tracer", provider.get_tracer)
     parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     await http.get(door.link("acknowledge", "1"), headers={"traceparent": parent})
     provider.force_flush()

@@ -8,6 +8,9 @@ from cyclopts import Parameter
 
 from mainstay.cli import output, session, words
 from mainstay.cli.arguments import Incident, group
+from mainstay.cli.commands import finish, respond, vote
+from mainstay.cli.commands.declare import declare
+from mainstay.cli.commands.watch import watch
 from mainstay.cli.output import Cell
 from mainstay.cli.problem import usage
 
@@ -21,27 +24,26 @@ Phase = Literal[
 ]
 
 app = group("incident", "Declare, answer, follow and close incidents.")
-_COMMANDS = "mainstay.cli.commands"
-for _name, _place in (
-    ("declare", "declare:declare"),
-    ("ack", "respond:acknowledge"),
-    ("page", "respond:page"),
-    ("severity", "respond:severity"),
-    ("role", "respond:role"),
-    ("note", "respond:note"),
-    ("decide", "respond:decide"),
-    ("update", "respond:update"),
-    ("approve", "vote:approve"),
-    ("reject", "vote:reject"),
-    ("withdraw", "vote:withdraw"),
-    ("watch", "watch:watch"),
-    ("resolve", "finish:resolve"),
-    ("reopen", "finish:reopen"),
-    ("merge", "finish:merge"),
-    ("cancel", "finish:cancel"),
-    ("close", "finish:close"),
+for _name, _function in (
+    ("declare", declare),
+    ("ack", respond.acknowledge),
+    ("page", respond.page),
+    ("severity", respond.severity),
+    ("role", respond.role),
+    ("note", respond.note),
+    ("decide", respond.decide),
+    ("update", respond.update),
+    ("approve", vote.approve),
+    ("reject", vote.reject),
+    ("withdraw", vote.withdraw),
+    ("watch", watch),
+    ("resolve", finish.resolve),
+    ("reopen", finish.reopen),
+    ("merge", finish.merge),
+    ("cancel", finish.cancel),
+    ("close", finish.close),
 ):
-    app.command(f"{_COMMANDS}.{_place}", name=_name)
+    app.command(_function, name=_name)
 
 
 @app.command(name="list")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from mainstay.cli import completers, output, session, words
-from mainstay.cli.arguments import Inputs
-from mainstay.cli.commands.runbook import InputFile, Service, given_inputs
+from mainstay.cli.inputs import InputFile, Inputs, Service, given_inputs
 from mainstay.cli.problem import Problem
 
 if TYPE_CHECKING:

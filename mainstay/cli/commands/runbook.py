@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from mainstay.cli import completers, output, session
-from mainstay.cli.arguments import Inputs, Run, group
+from mainstay.cli.arguments import Run, group
+from mainstay.cli.commands import control, runbook_files
+from mainstay.cli.commands.plan import plan
 from mainstay.cli.exits import Exit
+from mainstay.cli.inputs import InputFile, Inputs, Service, given_inputs
 from mainstay.cli.output import Cell
 from mainstay.cli.problem import usage
 
@@ -21,29 +21,22 @@ if TYPE_CHECKING:
     from mainstay.gen.mainstay.v1 import runbook_service_pb2
 
 app = group("runbook", "Write, check, plan and run runbooks; control their runs.")
-_COMMANDS = "mainstay.cli.commands"
-for _name, _place in (
-    ("plan", "plan:plan"),
-    ("lint", "runbook_files:lint"),
-    ("test", "runbook_files:test"),
-    ("graph", "runbook_files:graph"),
-    ("answer", "control:answer"),
-    ("pause", "control:pause"),
-    ("resume", "control:resume"),
-    ("skip", "control:skip"),
-    ("retry", "control:retry"),
-    ("abort", "control:abort"),
-    ("take-over", "control:take_over"),
+for _name, _function in (
+    ("plan", plan),
+    ("lint", runbook_files.lint),
+    ("test", runbook_files.test),
+    ("graph", runbook_files.graph),
+    ("answer", control.answer),
+    ("pause", control.pause),
+    ("resume", control.resume),
+    ("skip", control.skip),
+    ("retry", control.retry),
+    ("abort", control.abort),
+    ("take-over", control.take_over),
 ):
-    app.command(f"{_COMMANDS}.{_place}", name=_name)
+    app.command(_function, name=_name)
 
 Name = Annotated[str, Parameter(help="Name of a runbook.", completer=completers.runbooks)]
-Service = Annotated[
-    str, Parameter(name=["--service", "-s"], help="The service whose configuration it lives by.")
-]
-InputFile = Annotated[
-    Path | None, Parameter(name="--inputs", help="JSON file with inputs; - is standard input.")
-]
 _GOOD = ("mitigated", "nothing_to_do")
 _EVERY_SECONDS = 1.0
 
@@ -159,29 +152,3 @@ def _followed(workflow_id: str) -> int:
             waits_for = found.waits_for
             output.aside(f"waits for {waits_for}" if waits_for else "goes on")
         time.sleep(_EVERY_SECONDS)
-
-
-def given_inputs(pairs: tuple[str, ...], file: Path | None) -> dict[str, Any]:
-    """The file's inputs, and over them those of the command line. Raises Problem."""
-    found: dict[str, Any] = _from_file(file) if file else {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise usage(
-                f"--input {pair!r} is not NAME=VALUE", "for example --input replicas=5", field="input"
-            )
-        found[name] = value
-    return found
-
-
-def _from_file(file: Path) -> dict[str, Any]:
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-        found = json.loads(text)
-    except OSError as error:
-        raise usage(f"{file} cannot be read: {error.strerror}", field="inputs") from None
-    except ValueError as error:
-        raise usage(f"{file} is not JSON: {error}", field="inputs") from None
-    if not isinstance(found, dict):
-        raise usage(f"{file} is not a JSON object", 'for example {"replicas": 5}', field="inputs")
-    return found
