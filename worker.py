@@ -23,7 +23,7 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.channels.opening import Channels
 from activities.cluster.actions import ClusterActions
@@ -124,7 +124,7 @@ async def serve(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
         clusters = Clusters(config.current.kubeconfigs(settings.kubeconfigs), halt)
         stack.push_async_callback(clusters.close)
         by_queue = activities(settings, config, signer, client, store, http, clusters, halt)
-        for task in (config.watch(), migrate(store), reconcile(client)):
+        for task in (config.watch(), store.migrate_when_up(), reconcile(client)):
             stack.enter_context(_background(task))
         for queue in queues:
             await stack.enter_async_context(worker(client, queue, by_queue[queue]))
@@ -133,11 +133,17 @@ async def serve(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
 
 
 def worker(client: Client, queue: str, served: Sequence[Callable[..., Any]]) -> Worker:
-    """One task queue's worker; workflows live on the queue that pages are sent from."""
+    """One task queue's worker; workflows live on the queue that pages are sent from.
+
+    Workflows run without the SDK's sandbox, which imports their modules anew for every incident: 60 ms on the
+    way to the first page. Tests run the same workflows inside it, and that is where a clock or a random
+    number in workflow code is caught.
+    """
     return Worker(
         client,
         task_queue=queue,
         workflows=WORKFLOWS if queue == INCIDENT_QUEUE else (),
+        workflow_runner=UnsandboxedWorkflowRunner(),
         activities=served,
         max_concurrent_activities=SLOTS[queue],
         max_cached_workflows=CACHED if queue == INCIDENT_QUEUE else 0,
@@ -166,7 +172,7 @@ def activities(
         RolloutStatus(clusters),
         Condition(),
     )
-    leases, rules, records = Leases(client), PinnedRules(), Records(store)
+    leases, rules, records = Leases(client), PinnedRules(), Records(store, client)
     return {
         INCIDENT_QUEUE: [
             paging.send,
@@ -191,18 +197,6 @@ def activities(
             Documents(settings.data_dir).draft_postmortem,
         ],
     }
-
-
-async def migrate(store: Store) -> None:
-    """Bring the record store up to date as soon as it answers; paging does not wait for it."""
-    while True:
-        try:
-            await store.migrate()
-        except Refusal as refusal:
-            _log.warning("record store: %s; trying again", refusal.message)
-            await asyncio.sleep(5)
-        else:
-            return
 
 
 async def reconcile(client: Client) -> None:

@@ -47,6 +47,8 @@ async def serve(settings: Settings) -> None:
             stack.callback(tracing.shutdown)
         client = await connect(settings, tracing)
         store = await stack.enter_async_context(Store(settings.records_url, timeout=settings.records_timeout))
+        migrating = asyncio.create_task(store.migrate_when_up())
+        stack.callback(migrating.cancel)
         desk = Desk(client, config, store, signer)
         stack.push_async_callback(desk.close)
         api = ApiServer(desk, Authenticator(config, "grpc"), settings.grpc_listen)

@@ -30,7 +30,8 @@ class Ledger:
             for row in csv.DictReader(file):
                 self.known.add(row["id"])
                 if row["status"] not in STATUSES:
-                    self.faults.append(f"{row['id']}: status {row['status']!r} is none of {', '.join(STATUSES)}")
+                    known = ", ".join(STATUSES)
+                    self.faults.append(f"{row['id']}: status {row['status']!r} is none of {known}")
                 if row["status"] == "done":
                     self.done[row["id"]] = row["test"]
 
@@ -59,7 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         ids = {str(id_) for mark in item.iter_markers("capability") for id_ in mark.args}
         _ledger.collected.setdefault(_base(item.nodeid), set()).update(ids)
-        _ledger.faults += [f"{item.nodeid}: no row {id_} in docs/capabilities.csv" for id_ in ids - _ledger.known]
+        unknown = sorted(ids - _ledger.known)
+        _ledger.faults += [f"{item.nodeid}: no row {id_} in docs/capabilities.csv" for id_ in unknown]
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -6,6 +6,7 @@ import ipaddress
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,7 +62,7 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.enable_retries", 0),  # we repeat by ourselves, and say so
 )
-_opened: list[grpc.Channel] = []
+_opened: ContextVar[grpc.Channel | None] = ContextVar("mainstay_cli_channel", default=None)
 
 
 def incidents() -> IncidentServiceStub:
@@ -85,15 +86,19 @@ def system() -> SystemServiceStub:
 
 
 def channel() -> grpc.Channel:
-    """The one channel of this process. Raises Problem for certificates that cannot be read."""
-    if not _opened:
-        _opened.append(_open(session.current()))
-    return _opened[0]
+    """The one channel of this command. Raises Problem for certificates that cannot be read."""
+    found = _opened.get()
+    if found is None:
+        found = _open(session.current())
+        _opened.set(found)
+    return found
 
 
 def close() -> None:
-    while _opened:
-        _opened.pop().close()
+    found = _opened.get()
+    if found is not None:
+        _opened.set(None)
+        found.close()
 
 
 def _open(given: session.Session) -> grpc.Channel:

@@ -370,11 +370,15 @@ def page_people(
     """Page somebody by hand, whatever the escalation does."""
     _alive(state)
     kind, _, name = command.target.partition(":")
-    known = {"person": pinned.people, "team": pinned.teams, "schedule": pinned.schedules}.get(kind)
-    if known is None or not name:
+    known: dict[str, Iterable[str]] = {
+        "person": pinned.people,
+        "team": pinned.teams,
+        "schedule": pinned.schedules,
+    }
+    if kind not in known or not name:
         message = "say whom: person:HANDLE, team:NAME or schedule:NAME"
         raise InvalidArgument(message, field="target")
-    if name not in known:
+    if name not in set(known[kind]):
         raise NotFound(f"no {kind} called {name!r} in the configuration", field="target")
     entry = Noted(at=now, actor=actor, text=f"asked to page {command.target}")
     asked = f"{command.target}\n{command.message[:MAX_TEXT]}"

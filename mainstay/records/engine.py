@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -154,7 +156,10 @@ def _sqlite(address: URL, timeout: float) -> tuple[AsyncEngine, AsyncEngine]:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN would come too late; see _begin_with
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    # The file remembers the mode. While another process is at it, SQLite refuses at once instead of waiting;
+    # then that one sets it, or the next connection does.
+    with suppress(sqlite3.OperationalError):
+        cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -9,6 +11,7 @@ from typing import Self
 
 from sqlalchemy import text
 
+from mainstay.domain.errors import Refusal
 from mainstay.domain.oncall.schedule import Override
 from mainstay.domain.timeline import AnyEntry
 from mainstay.domain.work import AppendRequest, Earlier, HandledBefore, IncidentRow, ItemRow, SaveEffect
@@ -24,6 +27,7 @@ from mainstay.records.rows import (
 )
 
 TIMEOUT = timedelta(seconds=5)
+_log = logging.getLogger(__name__)
 
 
 class Store:
@@ -71,6 +75,17 @@ class Store:
         """Bring the tables up to date. Safe to call from several processes at once, and every time."""
         await self.ping()
         await self._engine.write_slowly(migrate.upgrade)
+
+    async def migrate_when_up(self, again: timedelta = timedelta(seconds=5)) -> None:
+        """``migrate`` as soon as the database answers, however long that takes; each failure is logged."""
+        while True:
+            try:
+                await self.migrate()
+            except Refusal as refusal:
+                _log.warning("record store: %s; trying again", refusal.message)
+                await asyncio.sleep(again.total_seconds())
+            else:
+                return
 
     # ---- incidents and their journal
 

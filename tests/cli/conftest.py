@@ -77,7 +77,7 @@ def cli(server: FakeServer, capsys: pytest.CaptureFixture[str], monkeypatch: pyt
 
 @dataclass
 class Terminal:
-    """The command as a process of its own on a pseudo-terminal of 100 columns."""
+    """The command as a process of its own on a pseudo-terminal of 160 columns."""
 
     process: subprocess.Popen[bytes]
     master: int
@@ -121,7 +121,7 @@ async def terminal(server: FakeServer) -> AsyncIterator[Callable[..., Terminal]]
     def start(*arguments: str, **environment: str) -> Terminal:
         master, slave = pty.openpty()
         env = {**os.environ, "MAINSTAY_ADDRESS": server.address, "TERM": "xterm-256color", **environment}
-        env |= {"COLUMNS": "100", "LINES": "50"}
+        env |= {"COLUMNS": "160", "LINES": "50"}
         env.pop("NO_COLOR", None) if "NO_COLOR" not in environment else None
         process = subprocess.Popen(
             [*COMMAND, *arguments], stdin=slave, stdout=slave, stderr=slave, env=env, cwd=ROOT, close_fds=True

@@ -91,7 +91,6 @@ async def make_world(
         "MAINSTAY_PAGER_URL": pager.url,
         "MAINSTAY_OTLP_ENDPOINT": f"http://{collector.address}",
         "MAINSTAY_FAILPOINTS": fail_points.setting,
-        "PYTHONWARNINGS": "default",
     }
     product = Product(
         folder / "data",

@@ -187,7 +187,7 @@ class Incident:
         found = [
             mail
             for mail in self.world.smtp.messages()
-            if mail["References"] == message_id(self.key, SENDER) and mail["X-Mainstay-Message"] == kind
+            if mail["References"] == message_id(f"incident/{self.key}", SENDER) and mail["X-Mainstay-Message"] == kind
         ]
         return [mail for mail in found if mail["To"].startswith(to)]
 

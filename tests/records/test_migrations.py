@@ -39,7 +39,7 @@ async def test_from_empty_to_the_tables(empty_url: str) -> None:
 
 async def test_several_processes_at_once(empty_url: str) -> None:
     """Processes that start together migrate once; migrating again changes nothing."""
-    stores = [Store(empty_url) for _ in range(4)]
+    stores = [Store(empty_url) for _ in range(8)]
     try:
         await asyncio.gather(*(store.migrate() for store in stores))
         await stores[0].migrate()

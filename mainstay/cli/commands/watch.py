@@ -43,6 +43,8 @@ class Watched:
         self.revision = 0
         self.lost = ""
         self.ended = ""
+        self.redraw: Callable[[], None] = lambda: None
+        """For whoever shows it: the connection is lost, and no event will say so."""
         self._seen: set[tuple[str, int]] = set()
 
     def take(self, event: incident_service_pb2.WatchIncidentResponse) -> list[common_pb2.TimelineEntry]:
@@ -118,6 +120,7 @@ def events(reference: str, watched: Watched) -> Iterator[incident_service_pb2.Wa
                 raise problem_of(error, session.current()) from None
             why = "no answer"
         watched.lost = why
+        watched.redraw()
         output.verbose(f"{why}; watching again in {wait:g}s from revision {watched.revision}")
         time.sleep(wait)
         wait = min(wait * 2, _LONGEST_WAIT)
@@ -190,4 +193,5 @@ def _live(watched: Watched) -> tuple[Show, AbstractContextManager[object]]:
     def show(_: object, __: object) -> None:
         live.refresh()
 
+    watched.redraw = live.refresh
     return show, live
