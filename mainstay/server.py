@@ -7,14 +7,14 @@ import contextlib
 import logging
 import signal
 
-from mainstay.api.server import ApiServer
+from mainstay.api.server import ApiServer, Tls
 from mainstay.config import ConfigErrors, load
 from mainstay.config.keys import load_signer
 from mainstay.config.settings import Settings
 from mainstay.connect import connect
 from mainstay.desk.auth import Authenticator
 from mainstay.desk.desk import Desk
-from mainstay.domain.errors import Refusal
+from mainstay.domain.errors import InvalidArgument, Refusal
 from mainstay.records.store import Store
 from mainstay.telemetry import Metrics, setup_logging, setup_tracing
 from mainstay.web.app import build_app
@@ -51,7 +51,7 @@ async def serve(settings: Settings) -> None:
         stack.callback(migrating.cancel)
         desk = Desk(client, config, store, signer)
         stack.push_async_callback(desk.close)
-        api = ApiServer(desk, Authenticator(config, "grpc"), settings.grpc_listen)
+        api = ApiServer(desk, Authenticator(config, "grpc"), settings.grpc_listen, tls=_tls(settings))
         app = build_app(desk, Authenticator(config, "web"), lambda: config, signer, settings, Metrics())
         web = WebServer(app, settings.http_listen)
         await api.start()
@@ -60,6 +60,15 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(web.stop)
         _log.info("gRPC on %s, HTTP on %s", settings.grpc_listen, settings.http_listen)
         await stopping.wait()
+
+
+def _tls(settings: Settings) -> Tls | None:
+    """Raises InvalidArgument when only one of certificate and key is set."""
+    if settings.grpc_tls_cert is None and settings.grpc_tls_key is None:
+        return None
+    if settings.grpc_tls_cert is None or settings.grpc_tls_key is None:
+        raise InvalidArgument("set both MAINSTAY_GRPC_TLS_CERT and MAINSTAY_GRPC_TLS_KEY", field="grpc_tls")
+    return Tls(settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_client_ca)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import approval, names
     from mainstay.domain.access import Actor, Command, SignedActor
-    from mainstay.domain.errors import AlreadyDone, InvalidArgument, Refusal, WrongState
+    from mainstay.domain.errors import AlreadyDone, Expired, InvalidArgument, Refusal, WrongState
     from mainstay.domain.incident import Outcome
     from mainstay.domain.runbook import commands as do
     from mainstay.domain.runbook import step
@@ -182,6 +182,7 @@ class RunbookWorkflow(Steps):
     def _check_vote(self, kind: approval.VoteKind, command: CastVote, actor: Actor) -> approval.Vote:
         question = self._state.question
         if question is None:
+            self._refuse_decided(command.digest)
             raise WrongState("no approval is being asked for at the moment")
         return approval.check_vote(
             question,
@@ -193,6 +194,16 @@ class RunbookWorkflow(Steps):
             comment=command.comment,
             break_glass=command.break_glass,
         )
+
+    def _refuse_decided(self, digest: str) -> None:
+        """Raise Expired or AlreadyDone if it was this plan that the last question was about."""
+        answers = (entry for entry in reversed(self._state.tail) if isinstance(entry, ApprovalAnswered))
+        last = next((answer for answer in answers if answer.digest == digest), None)
+        if last is None:
+            return
+        if last.answer.startswith("expired"):
+            raise Expired(f"the question on {last.step} expired at {last.at:%Y-%m-%d %H:%M:%S} UTC")
+        raise AlreadyDone(f"{last.step} was decided already: {last.answer} by {last.actor.shown}")
 
     def _vote(self, kind: approval.VoteKind, command: CastVote, actor: Actor) -> None:
         vote = self._check_vote(kind, command, actor)

@@ -25,13 +25,13 @@ from mainstay.desk.answers import (
     Status,
     WatchEvent,
 )
-from mainstay.desk.sentence import sentence
 from mainstay.domain import access, alert, approval, change, incident, timeline, work
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.message import IncidentRef
 from mainstay.domain.model import digest
 from mainstay.domain.oncall import schedule
 from mainstay.domain.runbook.run import RunView
+from mainstay.domain.timeline_view import line
 from mainstay.gen.mainstay.v1 import (
     action_item_service_pb2 as item_pb,
 )
@@ -180,7 +180,7 @@ def write_entry(entry: timeline.AnyEntry) -> common_pb.TimelineEntry:
         actor=write_actor(entry.actor),
         source=entry.source,
         kind=entry.kind,
-        summary=sentence(entry),
+        summary=line(entry),
         details=write_json(entry.model_dump(mode="json", exclude=set(_COMMON))),
     )
 

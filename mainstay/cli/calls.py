@@ -169,7 +169,12 @@ def send(method: grpc.UnaryUnaryMultiCallable[Q, A], request: Q) -> A:
         except grpc.RpcError as error:
             wait = next(waits, None)
             if wait is None or not _again(error, wait, until):
-                raise problem_of(error, given) from None
+                raise problem_of(error, given, _subject(request)) from None
+
+
+def _subject(request: Message) -> str:
+    """What the request is about, for the hint."""
+    return getattr(request, "incident", "") or getattr(request, "run", "")
 
 
 def change(method: grpc.UnaryUnaryMultiCallable[Q, Any], request: Q, **more: Any) -> None:

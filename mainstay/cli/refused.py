@@ -79,8 +79,8 @@ def code_of(error: grpc.RpcError) -> grpc.StatusCode:
     return found if found is not None else grpc.StatusCode.UNKNOWN
 
 
-def problem_of(error: grpc.RpcError, session: Session) -> Problem:
-    """``kind`` is the refusal's name; the hint is a thing to do."""
+def problem_of(error: grpc.RpcError, session: Session, subject: str = "") -> Problem:
+    """``kind`` is the refusal's name; the hint is a thing to do. ``subject``: the incident or run meant."""
     code, more = code_of(error), details(error)
     text = (error.details() if isinstance(error, grpc.Call) else "") or code.name
     match code:
@@ -92,7 +92,9 @@ def problem_of(error: grpc.RpcError, session: Session) -> Problem:
             hint = "`mainstay version --server` shows both versions"
             return Problem("Unimplemented", f"the server at {session.address} does not know this call", hint)
     kind = more.reason or _KINDS.get(code, "Internal")
-    return Problem(kind, text, _hint(kind, more, session), field=more.field, request_id=session.request_id)
+    return Problem(
+        kind, text, _hint(kind, more, session, subject), field=more.field, request_id=session.request_id
+    )
 
 
 def _unreachable(text: str, session: Session) -> Problem:
@@ -122,7 +124,7 @@ def _too_late(session: Session) -> Problem:
     )
 
 
-def _hint(kind: str, more: Details, session: Session) -> str:
+def _hint(kind: str, more: Details, session: Session, subject: str) -> str:
     match kind:
         case "Unauthenticated":
             return where_tokens_come_from(session)
@@ -134,7 +136,8 @@ def _hint(kind: str, more: Details, session: Session) -> str:
             known = _LISTS.get(more.field) or _LISTS.get(more.resource)
             return f"`{known}` shows what there is" if known else ""
         case "WrongState" | "AlreadyDone":
-            return "`mainstay incident show INCIDENT` tells how it stands now"
+            shown = "runbook show" if subject.startswith("runbook/") else "incident show"
+            return f"`mainstay {shown} {subject}` tells how it stands now" if subject else ""
         case "Stale":
             return "it has changed since: look again and repeat the command"
         case "Expired":

@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     """File of the Ed25519 private key; generated if missing. See ``signing_key_path``."""
     kubeconfigs: dict[str, Kubeconfig] = Field(default_factory=dict)
     """Cluster name → (path, context), as JSON; goes before what mainstay.yaml says of that cluster."""
+    grpc_tls_cert: Path | None = None
+    """Certificate chain of the gRPC door (PEM); with ``grpc_tls_key`` it speaks TLS only."""
+    grpc_tls_key: Path | None = None
+    grpc_client_ca: Path | None = None
+    """Callers must then prove themselves with a certificate of this authority (mutual TLS)."""
     otlp_endpoint: str = ""
     """Where OpenTelemetry spans go; empty: nowhere."""
     halt_file: Path | None = None

@@ -71,6 +71,7 @@ class OnCall:
                 created_at=self._clock(),
             )
         )
+        self._pins.forget_overrides()
         who = override.person or "nobody"
         span = f"{override.start:%Y-%m-%d %H:%M} to {override.end:%Y-%m-%d %H:%M} UTC"
         said = f"{who} is on call for {schedule} from {span}"

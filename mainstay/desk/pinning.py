@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -18,6 +19,9 @@ from mainstay.records import Store
 
 OVERRIDES_WITHIN_SECONDS = 0.25
 """The record store may delay records, never a page: then the pinned schedule answers alone."""
+FRESH_SECONDS = 1.0
+"""In a storm one reading of the overrides serves all alerts of a second, and a silent record store delays
+the first of them only. What this process itself writes is seen at once (``forget_overrides``)."""
 
 
 class Pins:
@@ -28,6 +32,8 @@ class Pins:
         self._config = config.with_keys(signer.public(), *known)
         self._store = store
         self._pins: dict[str, PinnedConfig] = {}
+        self._reading = asyncio.Lock()
+        self._read: tuple[float, datetime, Overrides] | None = None
 
     def pin(self, service: str) -> PinnedConfig:
         """The slice that incidents of ``service`` live by. Raises NotFound for an unknown one."""
@@ -39,7 +45,7 @@ class Pins:
         """Whom the first step of the policy means now; empty where nobody is, and the workflow goes on."""
         if not pinned.policy.steps:
             return ()
-        overrides = await self.overrides(now)
+        overrides = await self._overrides_about(now)
         return resolve(
             pinned.policy.steps[0].targets,
             now,
@@ -48,6 +54,23 @@ class Pins:
             people=pinned.people,
             overrides=overrides.named,
         ).people
+
+    def forget_overrides(self) -> None:
+        """Call it after a change: the next page reads them anew."""
+        self._read = None
+
+    async def _overrides_about(self, now: datetime) -> Overrides:
+        """Those that may hold at ``now``, read at most ``FRESH_SECONDS`` ago; each says itself when it holds."""
+        async with self._reading:
+            if self._read is not None:
+                at, since, found = self._read
+                young = time.monotonic() - at < FRESH_SECONDS
+                if young and since <= now <= since + timedelta(seconds=FRESH_SECONDS):
+                    return found
+            at = time.monotonic()
+            found = await self.overrides(now, now + timedelta(seconds=2 * FRESH_SECONDS))
+            self._read = (at, now, found)
+            return found
 
     async def overrides(self, start: datetime, end: datetime | None = None) -> Overrides:
         """Overrides made at run time; ``degraded`` when the record store is silent."""

@@ -37,6 +37,7 @@ NEEDS: dict[str, AccessRole] = {
     **dict.fromkeys(
         (
             names.ACKNOWLEDGE,
+            names.ESCALATE,
             names.SET_SEVERITY,
             names.ASSIGN_ROLE,
             names.RELEASE_ROLE,

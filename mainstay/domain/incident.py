@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from mainstay.domain.access import Actor, Command
 from mainstay.domain.alert import Alert
 from mainstay.domain.escalation import EscalationState
 from mainstay.domain.message import AnyMessage
-from mainstay.domain.model import Record
+from mainstay.domain.model import Record, canonical, digest
 from mainstay.domain.people import ResolvedMethod, ResolvedTarget
 from mainstay.domain.pinned import PinnedConfig
 from mainstay.domain.timeline import AnyEntry
@@ -22,6 +22,7 @@ MAX_FINGERPRINTS = 500
 MAX_TEXT = 8 * 1024
 """Longest text of one command, in characters; updates refuse more than 64 KiB in all."""
 MAX_COMMAND_BYTES = 64 * 1024
+MAX_RAW = 16 * 1024
 
 
 class Phase(StrEnum):
@@ -106,6 +107,8 @@ class IncidentInput(Record):
     route: str = ""
     severity: str = ""
     """A label that the route fixes; empty: triage decides."""
+    mode: Literal["page", "ticket"] = "page"
+    """What the route wants: wake people, or only keep it in the lists until somebody looks."""
     pinned: PinnedConfig | None = None
     first_targets: tuple[ResolvedTarget, ...] = ()
     state: IncidentState | None = None
@@ -122,6 +125,22 @@ class IncidentInput(Record):
         if "labels" in value and "alerts" not in value:
             return {"alerts": [value]}
         return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _something_is_wrong_all_the_same(cls, value: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        """What a bare client sent and nobody can read still opens an incident, with the text as its alert.
+
+        Otherwise its workflow would wait for a repair, and nobody would be paged. What a door or
+        continue-as-new wrote is never taken for such: there a mistake is ours, and has to stay loud.
+        """
+        try:
+            return read(value)
+        except ValidationError:
+            if isinstance(value, dict) and (value.get("pinned") or value.get("state")):
+                raise
+            raw = canonical(value)[:MAX_RAW]
+            return cls(alerts=(Alert(source="unreadable start", raw=raw, fingerprint=digest(raw)[7:23]),))
 
 
 class RunRef(Record):
@@ -201,6 +220,8 @@ class IncidentState(Record):
     route: str = ""
     how: str = "alert"
     exercise: bool = False
+    ticket: bool = False
+    """The route wants nobody to be woken: paging begins when a person raises it or asks for it."""
     phase: Phase = Phase.DECLARED
     rank: int = 0
     severity: str = ""
@@ -211,10 +232,16 @@ class IncidentState(Record):
     escalation_begun_at: datetime | None = None
     called: dict[str, str] = Field(default_factory=dict)
     """Handle → state in this round: paged, acknowledged, joined, released."""
+    asked: tuple[str, ...] = ()
+    """Who was called by hand in this round and has not answered yet."""
+    was_called: tuple[str, ...] = ()
+    """Who was called in earlier rounds: the postmortem invites them too."""
     calls: tuple[Call, ...] = ()
     """Notifications under way."""
     undelivered: int = 0
     """Steps in a row that reached nobody."""
+    passes: int = 0
+    """How often in this round everybody was tried in vain and the list begun anew; part of a page's key."""
     step_accepted: bool = False
     """A provider accepted a page of the present step."""
     reached: dict[str, ResolvedMethod] = Field(default_factory=dict)
@@ -225,6 +252,10 @@ class IncidentState(Record):
     children_told: bool = False
     """Runs were cancelled, action items started: nothing more to do for children."""
     roles: dict[str, str] = Field(default_factory=dict)
+    roles_told: dict[str, str] = Field(default_factory=dict)
+    """The roles as the runs know them."""
+    roles_complete_at: datetime | None = None
+    """When the last of the severity's required roles was given (S-133)."""
     runs: tuple[RunRef, ...] = ()
     to_start: tuple[RunRequest, ...] = ()
     run_count: int = 0
@@ -232,6 +263,8 @@ class IncidentState(Record):
     items: tuple[ItemDraft, ...] = ()
     firing: tuple[str, ...] = ()
     """Occurrences that fire now, at most 500."""
+    untracked: int = 0
+    """How many more fire that did not fit into ``firing``."""
     firing_names: tuple[str, ...] = ()
     alerts_seen: int = 0
     """Occurrences taken in all."""
@@ -291,6 +324,8 @@ class IncidentView(Record):
     commander: str = ""
     roles: dict[str, str] = Field(default_factory=dict)
     responders: dict[str, str] = Field(default_factory=dict)
+    asked: tuple[str, ...] = ()
+    """Who was called by hand and has not answered: their acknowledgement counts though somebody has it."""
     acknowledged_by: str = ""
     next_page_at: datetime | None = None
     next_page: str = ""
@@ -312,6 +347,9 @@ class IncidentView(Record):
     """Grows with every journal entry: watchers resume by it."""
     postmortem_id: str = ""
     linked: tuple[str, ...] = ()
+    merged_into: str = ""
+    missing_roles: tuple[str, ...] = ()
+    """Roles that the severity requires and nobody holds."""
 
 
 class Outcome(Record):
@@ -327,6 +365,14 @@ class Outcome(Record):
 class Acknowledge(Command):
     round: int = 0
     """The escalation round of the page; 0 means whichever is on. An older round is Stale."""
+
+
+class Escalate(Command):
+    """Page the next step now, without waiting for its time."""
+
+    round: int = 0
+    """As in ``Acknowledge``."""
+    reason: str = ""
 
 
 class SetSeverity(Command):

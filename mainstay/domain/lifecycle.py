@@ -251,7 +251,14 @@ def _with_rank(
         due = now + level.update_every
         known = state.next_update_due
         state = state.model_copy(update={"next_update_due": min(known, due) if known else due})
-    return log(state, entry)
+    state = log(state, entry)
+    stage = state.escalation
+    silent = stage.due is None and stage.step == 0 and not stage.acknowledged_by and not state.called
+    if silent and level.page != "ticket" and not (state.phase.quiet or state.phase.ended):
+        # Until now nobody was to be woken: a level that pages begins the escalation that was left out.
+        begun = escalation.begin(pinned.policy, now, stage.round)
+        state = state.model_copy(update={"escalation": begun, "escalation_begun_at": now})
+    return state
 
 
 def set_severity(

@@ -18,6 +18,7 @@ RECONCILE = "reconcile"
 
 # Incident: updates
 ACKNOWLEDGE = "acknowledge"
+ESCALATE = "escalate"
 SET_SEVERITY = "set_severity"
 ASSIGN_ROLE = "assign_role"
 RELEASE_ROLE = "release_role"
@@ -51,6 +52,7 @@ ABORT = "abort"
 TAKE_OVER = "take_over"
 # Runbook run: signals
 LEASE_GRANTED = "lease_granted"
+ROLES = "roles"
 
 # Lease: signals
 LEASE_ASK = "ask"

@@ -20,8 +20,8 @@ from mainstay.domain.runbook.run import Lease
 from mainstay.domain.template import render_value
 from mainstay.domain.verdict import Verdict
 from mainstay.domain.work import (
-    AppendRequest,
     Appended,
+    AppendRequest,
     Draft,
     Earlier,
     HandledBefore,

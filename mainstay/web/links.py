@@ -18,7 +18,14 @@ from mainstay.config import Config
 from mainstay.desk.desk import Desk
 from mainstay.domain import names
 from mainstay.domain.access import Actor, Assurance, Command
-from mainstay.domain.errors import InvalidArgument, NotAllowed, NotFound, Refusal, Unauthenticated
+from mainstay.domain.errors import (
+    InvalidArgument,
+    NotAllowed,
+    NotFound,
+    Refusal,
+    Unauthenticated,
+    WrongState,
+)
 from mainstay.domain.incident import Acknowledge, Outcome, PagePeople
 from mainstay.domain.item_commands import ItemControl
 from mainstay.domain.runbook.run import AnswerQuestion, CastVote
@@ -153,6 +160,10 @@ class Links:
         except NotFound:
             view = await self._offers.incident(claim)
             return await self._desk.update(view.workflow_id, name, command, actor, request_id)
+        except WrongState:
+            # Of an incident that is over: where another has begun since, that is what the person has to know.
+            await self._offers.incident(claim)
+            raise
 
     def _refuse(self, request: Request, refusal: Refusal, claim: LinkClaim | None) -> Response:
         heading = ""

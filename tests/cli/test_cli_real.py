@@ -45,7 +45,9 @@ async def door(lab: Lab) -> AsyncIterator[str]:
         services={
             "api": Service(name="api", team="shop", workload=workload),
             "cli-cart": Service(name="cli-cart", team="shop", workload=workload),
-            "cli-search": Service(name="cli-search", team="shop", workload=workload),
+            "cli-search": Service(
+                name="cli-search", team="shop", workload=workload, runbooks={"Slow": "roll-back"}
+            ),
         },
         runbooks={"ask-first": RUNBOOK, "roll-back": ROLLBACK},
         routes=(),
@@ -96,7 +98,7 @@ async def test_an_incident_from_declaration_to_close(real: Cli, monkeypatch: pyt
     number = await declared(real, "Cart fails", "cli-cart", "SEV2")
     for command in (
         ["incident", "ack", number],
-        ["incident", "role", number, "commander"],
+        ["incident", "role", number, "scribe"],
         ["incident", "note", number, "the cache is full"],
         ["incident", "decide", number, "clean it", "--because", "fast"],
         ["incident", "update", number, "We are on it", "--public"],
@@ -127,8 +129,8 @@ async def test_a_run_is_approved_and_followed(real: Cli) -> None:
     number = await declared(real, "Search is slow", "cli-search", "SEV2")
     started = await real("runbook", "run", "roll-back", "--incident", number, "--json")
     assert started.code == 0, started
-    run = started.json["run"]
-    await until(real, "runbook", "show", run, has="Waits for approval")
+    await until(real, "incident", "show", number, has="A change waits for approval")
+    run = (await real("incident", "show", number, "--json")).json["runs"][0]["workflow_id"]
     voted = await real("incident", "approve", number, "--yes", "--json")
     assert voted.code == 0, voted
     assert (voted.json["run"], voted.json["changed"]) == (run, True)
@@ -204,7 +206,7 @@ async def test_one_place_lists_all_incidents(real: Cli, lab: Lab) -> None:
         ((), "", "ABCDE"),
         (("--severity", "SEV2"), 'Severity = "SEV2"', "BC"),
         (("--service", "cli-cart"), 'Service = "cli-cart"', "AB"),
-        (("--phase", "monitoring"), 'Phase = "monitoring"', "E"),
+        (("--phase", "resolved"), 'Phase = "resolved"', "E"),
         (
             ("--service", "cli-search", "--severity", "SEV1"),
             'Service = "cli-search" AND Severity = "SEV1"',

@@ -97,8 +97,8 @@ async def test_an_unclear_answer_is_asked_again(server: FakeServer, terminal: St
 
 
 async def test_resolving_asks_point_by_point(server: FakeServer, terminal: Start) -> None:
-    """Given all points confirmed, then all of them are sent."""
-    server.answers["GetIncident"] = samples.got()
+    """Given all points confirmed and nothing that speaks against it, then all of them are sent."""
+    server.answers["GetIncident"] = samples.got(runs=[], firing=0, firing_names=[])
     there = terminal("incident", "resolve", I)
     for text in CONFIRMATIONS.values():
         await asyncio.to_thread(there.read_until, f"{text}? [y/N]")
@@ -112,13 +112,15 @@ async def test_resolving_asks_point_by_point(server: FakeServer, terminal: Start
 async def test_a_point_that_is_not_true_needs_a_reason(
     server: FakeServer, terminal: Start, reason: str
 ) -> None:
-    """Without one nothing is resolved: exit code 1."""
-    server.answers["GetIncident"] = samples.got()
+    """Without one nothing is resolved: exit code 1. What else speaks against it is told first."""
+    server.answers["GetIncident"] = samples.got(runs=[], hold_until=samples.stamp(minutes=3, seconds=30))
     there = terminal("incident", "resolve", I)
     for point, text in CONFIRMATIONS.items():
         await asyncio.to_thread(there.read_until, f"{text}? [y/N]")
         there.type("n\n" if point == "data" else "y\n")
-    await asyncio.to_thread(there.read_until, "Not confirmed: data. Why resolve anyway?")
+    seen = await asyncio.to_thread(there.read_until, "not confirmed: data. Why resolve anyway?")
+    assert "! 2 alerts still firing: HighErrors, SlowRequests" in seen
+    assert "! the monitoring hold lasts until" in seen
     there.type(f"{reason}\n")
     assert await shown(there) == (0 if reason else 1)
     assert [request.anyway for request in server.of("Resolve")] == ([reason] if reason else [])

@@ -101,7 +101,7 @@ def _mainstay() -> dict[str, Any]:
     return {
         "organisation": "Example Works",
         "time_zone": "Europe/Berlin",
-        "business_hours": ["mon-fri 09:00-17:00"],
+        "business_hours": ["mon-sun 08:00-18:00"],
         "channels": {
             "email": {
                 "type": "smtp",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from mainstay.cli import prompts, words
+from mainstay.cli import output, prompts, session, words
 from mainstay.cli.arguments import Incident, Reason
-from mainstay.cli.problem import Problem, usage
+from mainstay.cli.problem import Problem, declined, usage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from mainstay.gen.mainstay.v1.incident_pb2 import Incident as Incident_
     from mainstay.gen.mainstay.v1.incident_pb2 import ItemDraft
 
 _ITEM = "text;owner=alice;due=14d;kind=prevent;priority=P1;mitigation=m1"
@@ -34,12 +35,12 @@ def resolve(
     ] = (),
     anyway: Annotated[str, Parameter(help="Why to resolve though points are missing.")] = "",
 ) -> None:
-    """Say that it is over, point by point. A monitoring hold follows; a firing alert reopens it."""
+    """Say that it is over, point by point. An alert that fires again reopens it."""
     from mainstay.cli import calls
 
     points = _points(confirm)
-    if not confirm and not anyway:
-        points, anyway = _asked(incident)
+    if not confirm and (prompts.possible() or not anyway):
+        points, anyway = _asked(incident, anyway)
     request = calls.incident_pb.ResolveRequest(incident=incident, confirmations=points, anyway=anyway)
     calls.change(calls.incidents().Resolve, request)
 
@@ -61,8 +62,8 @@ def _points(given: tuple[str, ...]) -> list[str]:
     return named
 
 
-def _asked(reference: str) -> tuple[list[str], str]:
-    """The points to which the person says yes, and why to resolve without the others."""
+def _asked(reference: str, anyway: str) -> tuple[list[str], str]:
+    """The points to which the person says yes, and why to resolve though something speaks against it."""
     from mainstay.cli.reading import incident as read
     from mainstay.domain.incident import CONFIRMATIONS
 
@@ -72,15 +73,32 @@ def _asked(reference: str) -> tuple[list[str], str]:
             "say what is true with --confirm metrics,customers,… or --confirm all, or why not with --anyway",
         )
     found = read(reference)
-    sys.stderr.write(words.line(f"{found.number or found.key} {found.title}") + "\n")
+    output.aside(f"{found.number or found.key} {found.title}")
+    against = list(_against(found))
+    for line in against:
+        output.aside(f"! {line}")
     points = [point for point, text in CONFIRMATIONS.items() if prompts.yes(f"{text}?")]
     missing = [point for point in CONFIRMATIONS if point not in points]
-    if not missing:
-        return points, ""
-    why = prompts.ask(f"Not confirmed: {', '.join(missing)}. Why resolve anyway? (empty: do not)")
+    if missing:
+        against.append(f"not confirmed: {', '.join(missing)}")
+    if not against or anyway:
+        return points, anyway
+    why = prompts.ask(f"{'; '.join(against)}. Why resolve anyway? (empty: do not)")
     if not why:
-        raise Problem("Declined", "not resolved: " + ", ".join(missing) + " not confirmed")
+        raise declined(f"not resolved: {'; '.join(against)}")
     return points, why
+
+
+def _against(found: Incident_) -> Iterator[str]:
+    """What the server will want a reason for."""
+    for run in found.runs:
+        if not run.ended:
+            yield f"runbook {run.runbook} is still running"
+    if found.firing:
+        yield f"{words.count(found.firing, 'alert')} still firing: {', '.join(found.firing_names)}"
+    hold, now = words.moment(found.hold_until), session.now()
+    if hold and hold > now:
+        yield f"the monitoring hold lasts until {words.when(found.hold_until, now)}"
 
 
 def reopen(incident: Incident, /, *, reason: Reason = "") -> None:

@@ -15,7 +15,7 @@ from mainstay.cli.commands.plan import plan
 from mainstay.cli.exits import Exit
 from mainstay.cli.inputs import InputFile, Inputs, Service, given_inputs
 from mainstay.cli.output import Cell
-from mainstay.cli.problem import usage
+from mainstay.cli.problem import Problem, usage
 
 if TYPE_CHECKING:
     from mainstay.gen.mainstay.v1 import runbook_service_pb2
@@ -98,10 +98,27 @@ def run(
     if not wait:
         output.outcome(answer.outcome.message, changed=answer.outcome.changed, run=answer.run)
         if not session.current().json:
-            output.aside(f"follow it with: mainstay runbook show {answer.run} --wait")
+            output.aside(f"follow it with: mainstay runbook show {answer.run or incident} --wait")
         return Exit.OK
     output.aside(answer.outcome.message)
-    return _followed(answer.run)
+    return _followed(answer.run or _begun(incident, runbook))
+
+
+def _begun(incident: str, runbook: str) -> str:
+    """The run of an incident that has just been asked for: it may begin a moment later. Raises Problem."""
+    from mainstay.cli import reading
+
+    until = time.monotonic() + session.current().timeout.total_seconds()
+    while time.monotonic() < until:
+        found = [
+            each for each in reading.incident(incident).runs if each.runbook == runbook and not each.ended
+        ]
+        if found:
+            return found[-1].workflow_id
+        time.sleep(_EVERY_SECONDS)
+    raise Problem(
+        "Unavailable", f"{runbook} has not begun yet", f"`mainstay incident show {incident}` tells when"
+    )
 
 
 @app.command
