@@ -52,6 +52,7 @@ from mainstay.connect import connect
 from mainstay.domain.errors import Refusal
 from mainstay.domain.names import BULK_QUEUE, CLUSTER_QUEUE, INCIDENT_QUEUE, RECONCILE
 from mainstay.domain.signature import Signer
+from mainstay.namespace import prepare
 from mainstay.records.store import Store
 from mainstay.rooms import check_rooms
 from mainstay.telemetry import setup_logging, setup_tracing
@@ -118,6 +119,7 @@ async def serve(settings: Settings, queues: tuple[str, ...] = QUEUES) -> None:
         if tracing is not None:
             stack.callback(tracing.shutdown)
         client = await connect(settings, tracing)
+        await prepare(client)
         store = await stack.enter_async_context(Store(settings.records_url, timeout=settings.records_timeout))
         http = await stack.enter_async_context(httpx2.AsyncClient())
         halt = await stack.enter_async_context(HaltWatch(client, halt_file=settings.halt_file))

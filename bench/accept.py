@@ -42,8 +42,7 @@ async def measure(rig: Rig, incidents: int, connections: int) -> Outcome:
         goals=[Goal("accepted per second against bare starts", ratio, 0.8, at_least=True)],
         notes=[
             "one alert and one incident per request, each answered once Temporal has it",
-            "end to end: the same load while workers run, until the last page is out; the workers had the "
-            "incidents of the rounds before to get through first",
+            "end to end: the same load while workers run, until the last page is out",
         ],
         settings=rig.settings(),
     )
@@ -104,9 +103,7 @@ async def _ran(rig: Rig, count: int, connections: int) -> float:
 
     async def sender() -> None:
         for _ in left:
-            await rig.client.execute_workflow(
-                "bare", id=rig.token(), task_queue=QUEUE, result_type=list[int]
-            )
+            await rig.client.execute_workflow("bare", id=rig.token(), task_queue=QUEUE, result_type=list[int])
 
     begun = time.perf_counter()
     await asyncio.gather(*(sender() for _ in range(connections)))

@@ -68,9 +68,7 @@ async def serve(address: str) -> None:
     # Without the sandbox, as the product's worker: with it the floor would be some 10 ms higher.
     runner = UnsandboxedWorkflowRunner()
     async with (
-        Worker(
-            client, task_queue=QUEUE, workflows=[Bare, Sink], activities=[touch], workflow_runner=runner
-        ),
+        Worker(client, task_queue=QUEUE, workflows=[Bare, Sink], activities=[touch], workflow_runner=runner),
         Worker(client, task_queue=OTHER_QUEUE, activities=[touch]),
     ):
         print(READY, flush=True)

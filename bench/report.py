@@ -1,4 +1,4 @@
-"""What a benchmark answers: figures, their ratio to the bare floor of the same run, and what they were made on."""
+"""What a benchmark answers: figures, their ratio to the bare floor of the same run, and the machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Goal:
 
 @dataclass
 class Outcome:
-    """What one benchmark found. ``results`` and ``floor`` name their units; ``notes`` say what else counts."""
+    """What one benchmark found. ``results`` and ``floor`` name their units."""
 
     sizes: Mapping[str, Any]
     results: dict[str, Any]

@@ -49,6 +49,20 @@ class Rig:
         """To the alert webhook."""
         return Connection(self.product.http, WEBHOOK, self.product.tokens["alertmanager"])
 
+    async def pause_workers(self) -> None:
+        """Stop both workers, so that nothing but accepting happens."""
+        await asyncio.gather(self.product.worker.stop(), self.bare.stop())
+
+    async def resume_workers(self) -> None:
+        """Start them again; they are ready when it returns."""
+        self.product_log.unlink(missing_ok=True)
+        await asyncio.gather(self.product.worker.start(), self.bare.start())
+        await self.product.worker.wait_ready(self.product.serving, 60)
+
+    @property
+    def product_log(self) -> Path:
+        return self.product.data_dir / "worker.log"
+
     def settings(self) -> dict[str, str]:
         return {
             "temporal": "1.32.2, one process, SQLite on disk, one history shard",

@@ -20,13 +20,12 @@ from typing import Any
 from rich.console import Console
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from devstack.cluster import Cluster
 from devstack.player import Player, links_of, press
 from devstack.processes import eventually, free_ports, port_answers
 from devstack.product import PEOPLE, Product, stack_env
-from devstack.shop import BAD_TAG
 from devstack.stack import Stack
 from mainstay.domain.incident import CONFIRMATIONS
 from mainstay.domain.text import plain
@@ -108,7 +107,7 @@ async def _main(chosen: argparse.Namespace, console: Console) -> None:
     if not chosen.temporal:
         parts.append("temporal")
     console.print(
-        "[bold]Mainstay[/] starts its embedded stack (the first time builds servers; about a quarter of an hour)"
+        "[bold]Mainstay[/] starts its embedded stack (the first time builds it: about a quarter of an hour)"
     )
     async with _stack(chosen, console, parts, ports, token) as (stack, temporal):
         env = stack_env(
@@ -161,6 +160,7 @@ async def _stack(
         webhook_token=token,
         synchronous="1",
         ports={name: ports[name] for name in ("temporal", "ui", "prometheus", "alertmanager")},
+        context=chosen.context,
         report=lambda line: console.print(f"  [dim]{line}[/]", markup=True),
     )
     async with stack:
@@ -193,9 +193,9 @@ async def _play(
     stack.smtp.clear()
     await stack.shop.reset()
     stage = Stage(console)
-    stage.say(f"[bold]a bad version is rolled out[/]: payments/payment-service → {BAD_TAG}")
+    stage.say(f"[bold]a bad version is rolled out[/]: payments/payment-service → {stack.shop.bad_tag}")
     before = {incident.key for incident in await alice.open_incidents()}
-    await stack.shop.release(BAD_TAG)
+    await stack.shop.release(stack.shop.bad_tag)
 
     incident = await _declared(stage, alice, before)
     ref = incident.number or incident.key
@@ -231,17 +231,20 @@ async def _tidy(console: Console, commander: Player) -> None:
     try:
         await eventually(gone, 30, "the end of earlier incidents")
     except TimeoutError:
-        raise RuntimeError('incidents of an earlier run do not end; forget them with ARGS="--fresh"') from None
+        raise RuntimeError(
+            'incidents of an earlier run do not end; forget them with ARGS="--fresh"'
+        ) from None
 
 
 def _urls(console: Console, stack: Stack, product: Product, chosen: argparse.Namespace) -> None:
+    login = f"MAINSTAY_ADDRESS={product.grpc} MAINSTAY_TOKEN_FILE={product.data_dir}/carol.token"
     lines = {
         "status page": f"{product.url}/status",
         "incidents": f"{product.url}/  (log in with the token in {product.data_dir}/carol.token)",
         "Prometheus": stack.prometheus.url,
         "Alertmanager": stack.alertmanager.url,
         "mail": str(stack.smtp.directory),
-        "CLI": f"MAINSTAY_ADDRESS={product.grpc} MAINSTAY_TOKEN_FILE={product.data_dir}/carol.token .venv/bin/mainstay incident list",
+        "CLI": f"{login} .venv/bin/mainstay incident list",
     }
     if not chosen.temporal and stack.temporal.ui_url:
         lines = {"Temporal": stack.temporal.ui_url, **lines}
@@ -449,7 +452,11 @@ async def _time_lapse(stage: Stage, stack: Stack, temporal: str, item: str) -> N
     handle = client.get_workflow_handle(f"action-item/{item}")
     stage.say("[bold]time-lapse[/]: the action item's next weeks on virtual time")
     for days, text in ((13, "reminder"), (3, "overdue"), (8, "escalated")):
-        await clock.fast_forward(handle, timedelta(days=days))
+        try:
+            await clock.fast_forward(handle, timedelta(days=days))
+        except RPCError as fault:
+            stage.say(f"this Temporal cannot skip time ({plain(fault.message, 100)}): no time-lapse")
+            return
         mail = await _mail(stack, lambda m, t=text: _about_item(m, item, t), f"the action item's {text}")  # type: ignore[misc]
         stage.say(f"{days:>3} days on: {text} → {mail['To']}: {plain(str(mail['Subject']), 120)}")
     stage.mark("a month of chasing played")

@@ -26,7 +26,7 @@ class KubeApiError(RuntimeError):
 class KubeApi:
     """One connection pool to one API server, as one bearer token's user."""
 
-    def __init__(self, url: str, token: str, ca_file: Path) -> None:
+    def __init__(self, url: str, token: str, ca_file: Path | None) -> None:
         self._url = url
         self._token = token
         self._ca_file = ca_file
@@ -35,10 +35,11 @@ class KubeApi:
 
     @classmethod
     def from_kubeconfig(cls, path: Path) -> Self:
-        """Read what `Cluster` writes: one cluster, one user with a token."""
+        """Read what `Cluster` writes (one user with a token) or `ExistingCluster` (a proxy without one)."""
         config = yaml.safe_load(path.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        return cls(cluster["server"], user["token"], Path(cluster["certificate-authority"]))
+        authority = cluster.get("certificate-authority")
+        return cls(cluster["server"], user.get("token", ""), Path(authority) if authority else None)
 
     async def get(self, path: str, **query: str) -> Any:
         """GET; returns the parsed object, or text where the answer is not JSON. Raises `KubeApiError`."""
@@ -91,10 +92,12 @@ class KubeApi:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            context = ssl.create_default_context(cafile=str(self._ca_file))
+            authority = str(self._ca_file) if self._ca_file else None
+            context = ssl.create_default_context(cafile=authority)
+            login = {"Authorization": f"Bearer {self._token}"} if self._token else {}
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(ssl=context),
-                headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
+                headers={**login, "Accept": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=CALL_SECONDS),
             )
         return self._session

@@ -90,6 +90,13 @@ class Player:
         request = incidents.ResolveRequest(incident=ref, confirmations=confirmations, anyway=anyway)
         return await self.call(self.incidents.Resolve, request)
 
+    async def page(self, ref: str, target: str) -> Any:
+        request = incidents.PagePeopleRequest(incident=ref, target=target)
+        return await self.call(self.incidents.PagePeople, request)
+
+    async def note(self, ref: str, text: str) -> Any:
+        return await self.call(self.incidents.AddNote, incidents.AddNoteRequest(incident=ref, text=text))
+
     async def cancel(self, ref: str, reason: str) -> Any:
         request = incidents.CancelIncidentRequest(incident=ref, reason=reason)
         return await self.call(self.incidents.CancelIncident, request)

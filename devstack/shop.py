@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import signal
 import sys
 from collections import Counter
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 from aiohttp import web
@@ -27,6 +28,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 from prometheus_client import Counter as PrometheusCounter
 
 from devstack.cluster import Cluster
+from devstack.existing import ExistingCluster
 from devstack.kube_api import KubeApi, KubeApiError
 from devstack.processes import Process, free_ports
 
@@ -34,6 +36,23 @@ NAMESPACE = "payments"
 SERVICE = "payment-service"
 IMAGE = "registry.example/payment-service"
 FIRST_TAG, GOOD_TAG, BAD_TAG = "v40", "v41", "v42-bad"
+
+
+class Release(NamedTuple):
+    """The image that the shop runs, and which of its tags is the first, the good and the bad release."""
+
+    image: str
+    first: str
+    good: str
+    bad: str
+    args: tuple[str, ...] = ()
+
+
+EMBEDDED = Release(IMAGE, FIRST_TAG, GOOD_TAG, BAD_TAG)
+"""For the embedded cluster, whose pods behave by their tag and run nothing."""
+REAL = Release("registry.k8s.io/e2e-test-images/agnhost", "2.45", "2.47", "2.53", ("netexec",))
+"""For a cluster with real nodes: a public image that answers on port 8080. The shop's traffic is made up
+there, too, and takes the last of these tags for the one that fails."""
 MANIFESTS = Path(__file__).parent / "manifests" / "shop"
 
 TICK_SECONDS = 0.25
@@ -52,9 +71,16 @@ class Shop:
     """The shop in one cluster, and its traffic of ``rate`` requests a second."""
 
     def __init__(
-        self, data_dir: Path, cluster: Cluster, *, rate: float = 50, port: int | None = None
+        self,
+        data_dir: Path,
+        cluster: Cluster | ExistingCluster,
+        *,
+        rate: float = 50,
+        port: int | None = None,
+        release: Release = EMBEDDED,
     ) -> None:
         self._dir = data_dir.absolute()
+        self._release = release
         self._cluster = cluster
         self._rate = rate
         self._port = port or free_ports(1)[0]
@@ -86,6 +112,8 @@ class Shop:
                         str(self._port),
                         "--rate",
                         str(self._rate),
+                        "--bad",
+                        self._release.bad,
                     ),
                 ],
                 log=self._dir / "shop.log",
@@ -99,16 +127,20 @@ class Shop:
         if self._process is not None:
             await self._process.stop()
 
+    @property
+    def bad_tag(self) -> str:
+        """The tag whose pods fail a part of their requests."""
+        return self._release.bad
+
     async def release(self, tag: str) -> None:
         """Set the image of ``payment-service`` to this tag, as a release would; does not wait for it."""
-        await self._patch(
-            {"template": {"spec": {"containers": [{"name": "app", "image": f"{IMAGE}:{tag}"}]}}}, tag
-        )
+        image = f"{self._release.image}:{tag}"
+        await self._patch({"template": {"spec": {"containers": [{"name": "app", "image": image}]}}}, tag)
 
     async def reset(self, *, seconds: float = 30) -> None:
         """Back to the good release, three replicas and the blue Service; waits for the rollout."""
         await self._cluster.apply(MANIFESTS / "base.yaml")
-        await self._cluster.apply(_payment_service(GOOD_TAG))
+        await self._cluster.apply(_payment_service(self._release, self._release.good))
         await self._cluster.wait_rollout(NAMESPACE, SERVICE, seconds=seconds)
 
     async def __aenter__(self) -> Self:
@@ -132,8 +164,8 @@ class Shop:
     async def _install(self) -> None:
         """Two releases one after the other, so that there is a history to undo to."""
         await self._cluster.apply(MANIFESTS / "base.yaml")
-        for tag in (FIRST_TAG, GOOD_TAG):
-            await self._cluster.apply(_payment_service(tag))
+        for tag in (self._release.first, self._release.good):
+            await self._cluster.apply(_payment_service(self._release, tag))
             await self._cluster.wait_rollout(NAMESPACE, SERVICE)
 
     async def _patch(self, spec: Mapping[str, Any], tag: str) -> None:
@@ -155,8 +187,9 @@ class Shop:
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{SERVICE}"
 
 
-def _payment_service(tag: str) -> str:
-    return Template((MANIFESTS / "payment-service.yaml").read_text()).substitute(tag=tag)
+def _payment_service(release: Release, tag: str) -> str:
+    text = Template((MANIFESTS / "payment-service.yaml").read_text())
+    return text.substitute(image=release.image, tag=tag, good=release.good, args=json.dumps(release.args))
 
 
 @dataclass(frozen=True)
@@ -168,7 +201,7 @@ class Answer:
     seconds: float
 
 
-def answers_of(ready: Mapping[str, int]) -> list[tuple[float, Answer]]:
+def answers_of(ready: Mapping[str, int], bad: str = BAD_TAG) -> list[tuple[float, Answer]]:
     """Share of all requests and answer, from the number of ready pods by image tag; shares add up to 1."""
     pods = sum(ready.values())
     if pods == 0:
@@ -177,7 +210,7 @@ def answers_of(ready: Mapping[str, int]) -> list[tuple[float, Answer]]:
     for tag, count in sorted(ready.items()):
         share = count / pods
         seconds = LAGGY_LATENCY_SECONDS if tag.endswith("-laggy") else GOOD_LATENCY_SECONDS
-        failing = BAD_SHARE if tag.endswith("-bad") else 0.0
+        failing = BAD_SHARE if tag == bad or tag.endswith("-bad") else 0.0
         shares.append((share * (1 - failing), Answer(tag, 200, seconds)))
         if failing:
             shares.append((share * failing, Answer(tag, 500, seconds)))
@@ -187,8 +220,9 @@ def answers_of(ready: Mapping[str, int]) -> list[tuple[float, Answer]]:
 class Traffic:
     """Counts the requests that would have been made since the last tick."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, bad: str = BAD_TAG) -> None:
         self.registry = CollectorRegistry()
+        self._bad = bad
         self._rate = rate
         self._shares = answers_of({})
         self._owed: dict[Answer, float] = {}
@@ -211,7 +245,7 @@ class Traffic:
 
     def follow(self, ready: Mapping[str, int]) -> None:
         """From now on answers are those of these pods."""
-        self._shares = answers_of(ready)
+        self._shares = answers_of(ready, self._bad)
         self._pods.labels(SERVICE).set(sum(ready.values()))
         for _, answer in self._shares:
             self._requests.labels(SERVICE, str(answer.code), answer.version)
@@ -289,9 +323,9 @@ def _pages(traffic: Traffic) -> web.Application:
     return pages
 
 
-async def serve(kubeconfig: Path, port: int, rate: float) -> None:
+async def serve(kubeconfig: Path, port: int, rate: float, bad: str) -> None:
     """Run the traffic and its pages until SIGTERM or SIGINT."""
-    traffic = Traffic(rate)
+    traffic = Traffic(rate, bad)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -316,8 +350,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--rate", type=float, default=50)
+    parser.add_argument("--bad", default=BAD_TAG, help="the tag whose pods fail")
     options = parser.parse_args(arguments)
-    asyncio.run(serve(options.kubeconfig, options.port, options.rate))
+    asyncio.run(serve(options.kubeconfig, options.port, options.rate, options.bad))
 
 
 if __name__ == "__main__":

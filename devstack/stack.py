@@ -14,9 +14,10 @@ from devstack.alertmanager import Alertmanager
 from devstack.binaries import Report, ensure
 from devstack.cluster import BINARIES as CLUSTER_BINARIES
 from devstack.cluster import CONTEXT, Cluster
+from devstack.existing import ExistingCluster
 from devstack.postgres import Postgres
 from devstack.prometheus import Prometheus
-from devstack.shop import Shop, alert_rules
+from devstack.shop import EMBEDDED, REAL, Shop, alert_rules
 from devstack.smtp import Mailbox
 from devstack.temporal import TemporalServer
 
@@ -42,6 +43,7 @@ class Stack:
     """Starts the parts in parallel and stops them all.
 
     ``parts`` are names of `PARTS`; what a part needs is added. ``ui`` adds Temporal's web page.
+    ``context`` names a context of the user's kubeconfig to be used in place of the embedded cluster.
     Alertmanager posts to ``webhook_url`` with ``webhook_token`` (a random one when None). Reading a
     part that was not asked for raises `LookupError`.
     """
@@ -57,6 +59,7 @@ class Stack:
         dynamic: Mapping[str, Any] | None = None,
         synchronous: str = "2",
         ports: Mapping[str, int] | None = None,
+        context: str = "",
         report: Report = lambda _: None,
     ) -> None:
         self._dir = data_dir.absolute()
@@ -64,6 +67,7 @@ class Stack:
         self.webhook_token = webhook_token or secrets.token_hex(16)
         self._webhook_url = webhook_url
         self._report = report
+        self._context = context
         self._ports = dict(ports or {})
         self._temporal_options: dict[str, Any] = {"dynamic": dynamic, "synchronous": synchronous, "ui": ui}
         self._all: dict[str, Any] = {}
@@ -77,8 +81,13 @@ class Stack:
 
     @property
     def cluster(self) -> Cluster:
-        """The Kubernetes cluster."""
+        """The embedded Kubernetes cluster."""
         return self._part("cluster", Cluster)
+
+    @property
+    def any_cluster(self) -> Cluster | ExistingCluster:
+        """The embedded cluster, or the one that ``context`` named."""
+        return self._part("cluster", ExistingCluster) if self._context else self.cluster
 
     @property
     def shop(self) -> Shop:
@@ -135,7 +144,9 @@ class Stack:
             "temporal": lambda: self.temporal.address,
             "temporal web": lambda: self.temporal.ui_url,
             "cluster": lambda: (
-                f"{self.cluster.url}  (KUBECONFIG={self.cluster.kubeconfig}, context {CONTEXT})"
+                f"{self.any_cluster.url}  (context {self._context})"
+                if self._context
+                else f"{self.cluster.url}  (KUBECONFIG={self.cluster.kubeconfig}, context {CONTEXT})"
             ),
             "shop": lambda: self.shop.url,
             "prometheus": lambda: self.prometheus.url,
@@ -163,7 +174,8 @@ class Stack:
         self._report(f"{name}: ready after {time.monotonic() - since:.1f} s")
 
     def _binaries(self) -> list[str]:
-        wanted = [binary for part in self.parts for binary in BINARIES.get(part, ())]
+        embedded = [part for part in self.parts if not (part == "cluster" and self._context)]
+        wanted = [binary for part in embedded for binary in BINARIES.get(part, ())]
         return (
             [*wanted, "temporal-ui-server"]
             if self._temporal_options["ui"] and "temporal" in self.parts
@@ -184,9 +196,10 @@ class Stack:
                 ports = {inner: self._ports[outer] for outer, inner in names.items() if outer in self._ports}
                 return TemporalServer(folder, ports=ports, **self._temporal_options)
             case "cluster":
-                return Cluster(folder)
+                return ExistingCluster(folder, self._context) if self._context else Cluster(folder)
             case "shop":
-                return Shop(folder, self.cluster, port=port)
+                release = REAL if self._context else EMBEDDED
+                return Shop(folder, self.any_cluster, port=port, release=release)
             case "alertmanager":
                 return Alertmanager(
                     folder, webhook_url=self._webhook_url, webhook_token=self.webhook_token, port=port

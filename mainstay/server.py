@@ -15,6 +15,7 @@ from mainstay.connect import connect
 from mainstay.desk.auth import Authenticator
 from mainstay.desk.desk import Desk
 from mainstay.domain.errors import InvalidArgument, Refusal
+from mainstay.namespace import prepare
 from mainstay.records.store import Store
 from mainstay.telemetry import Metrics, setup_logging, setup_tracing
 from mainstay.web.app import build_app
@@ -46,6 +47,7 @@ async def serve(settings: Settings) -> None:
         if tracing is not None:
             stack.callback(tracing.shutdown)
         client = await connect(settings, tracing)
+        await prepare(client)
         store = await stack.enter_async_context(Store(settings.records_url, timeout=settings.records_timeout))
         migrating = asyncio.create_task(store.migrate_when_up())
         stack.callback(migrating.cancel)

@@ -26,6 +26,17 @@ def refused(refusal: Refusal) -> ApplicationError:
     )
 
 
+MAX_PERSON = 100
+MAX_UPDATE_ID = 64
+
+
+def update_id() -> str:
+    """The present update's id, short enough to be remembered by the hundred."""
+    info = workflow.current_update_info()
+    known = info.id if info else ""
+    return known if len(known) <= MAX_UPDATE_ID else digest(known)
+
+
 def actor_of(command: Command, keys: tuple[PublicKey, ...], key: str, operation: str) -> Actor:
     """The verified (or honestly unverified) sender, allowed to do ``operation``.
 
@@ -45,6 +56,8 @@ def actor_of(command: Command, keys: tuple[PublicKey, ...], key: str, operation:
         digest=digest(body),
         now=workflow.now(),
     )
+    if len(actor.person) > MAX_PERSON:
+        raise InvalidArgument(f"a name has at most {MAX_PERSON} characters", field="actor.person")
     if not actor.person.strip():
         raise InvalidArgument('say who you are: {"actor": {"person": "YOUR-HANDLE"}}', field="actor.person")
     check_allowed(operation, actor)

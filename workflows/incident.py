@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from mainstay.domain import escalation, incident_view, lifecycle, names
+    from mainstay.domain import incident_view, lifecycle, names
     from mainstay.domain.access import SYSTEM, Actor, Assurance, Command
     from mainstay.domain.alert import AlertBatch
     from mainstay.domain.bounds import bounded
@@ -20,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         AssignRole,
         Cancel,
         Close,
+        Escalate,
         Impact,
         IncidentInput,
         IncidentState,
@@ -37,20 +40,23 @@ with workflow.unsafe.imports_passed_through():
         RunRequest,
         SetSeverity,
         StartRunbook,
-        public_state,
     )
     from mainstay.domain.pinned import PinnedConfig
     from mainstay.domain.runbook.run import RunReport
     from mainstay.domain.severity import Level
+    from mainstay.domain.text import plain
     from mainstay.domain.timeline import Declared, Linked, Refused, SeveritySet
     from mainstay.domain.triage import impact_of, triage
     from mainstay.domain.work import Pinned, PinRequest
 
-from workflows import calls
-from workflows.actors import actor_of, refused
+from workflows import calls, options
+from workflows.actors import actor_of, refused, update_id
 from workflows.incident_following import Following
 from workflows.incident_recording import Recording
+from workflows.messages import read
 
+MOST = 500
+"""Alerts of an incident that could not be opened yet."""
 Transition = Callable[[IncidentState, Any, PinnedConfig, Actor, Any], IncidentState]
 ALERT_SOURCE = Actor(person="alert source", assurance=Assurance.TOKEN, door="signal")
 
@@ -60,7 +66,8 @@ class IncidentWorkflow(Following, Recording):
     """One incident. Its id names the group of alerts; its key is the first execution's run id."""
 
     @workflow.init
-    def __init__(self, given: IncidentInput) -> None:
+    def __init__(self, given: IncidentInput | None = None) -> None:
+        given = given or IncidentInput()
         super().__init__(given)
         self._call_tasks = []
         self._shown = {}
@@ -73,14 +80,15 @@ class IncidentWorkflow(Following, Recording):
             self._open_now(given, given.title, given.severity)
 
     @workflow.run
-    async def run(self, given: IncidentInput) -> IncidentView:
-        await self._open(given)
+    async def run(self, _given: IncidentInput | None = None) -> IncidentView:
+        await self._open(self._input)
         parts = [
             asyncio.create_task(self._in_group(name, part()))
             for name, part in (
                 ("Page people", self._escalate),
                 ("Follow the clock", self._clock),
                 ("Mitigate and learn", self._children),
+                ("Look after runbooks", self._watch_runs),
                 ("Tell people", self._inform),
                 ("Show it in Temporal", self._show),
                 ("Record", self._record),
@@ -88,11 +96,12 @@ class IncidentWorkflow(Following, Recording):
         ]
         await self._live(parts)
         self._stopping = True
-        await asyncio.gather(*parts, *self._call_tasks)
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._undisturbed(lambda: all(task.done() for task in self._tasks(parts)))
+        _no_part_broke(self._tasks(parts))
+        await self._undisturbed(workflow.all_handlers_finished)
         if not self._finished():
             state = bounded(self._state, workflow.info().run_id)
-            carried = given.model_copy(
+            carried = self._input.model_copy(
                 update={"pinned": self._pinned, "state": state, "alerts": (), "declaration": None}
             )
             workflow.continue_as_new(carried)
@@ -105,26 +114,27 @@ class IncidentWorkflow(Following, Recording):
 
     async def _live(self, parts: list[asyncio.Task[None]]) -> None:
         """Until it is over, or its history has grown long at a moment when nobody is being paged."""
+        await self._undisturbed(
+            lambda: self._finished() or self._long() or any(map(_broke, self._tasks(parts)))
+        )
+        _no_part_broke(self._tasks(parts))
 
-        def tasks() -> list[asyncio.Task[None]]:
-            return [*parts, *self._call_tasks]
+    def _tasks(self, parts: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
+        return [*parts, *self._call_tasks]
 
-        while True:
+    async def _undisturbed(self, done: Callable[[], bool]) -> None:
+        """Wait for ``done``. A cancellation from outside does not end the wait: it is a cancel like any."""
+        while not done():
             try:
-                await workflow.wait_condition(lambda: self._finished() or self._long() or _broken(tasks()))
+                await workflow.wait_condition(done)
             except asyncio.CancelledError:
                 self._cancelled()
-                continue
-            for task in tasks():
-                if task.done():
-                    task.result()
-            return
 
     def _finished(self) -> bool:
         state = self._state
-        announced = state.phase is not Phase.CLOSED or state.announced == public_state(state.phase)
-        told = state.children_told and announced and not state.calls and not self._busy
-        return state.phase.ended and told and not self._unrecorded()
+        told = state.children_told and state.announced == self._announcement() and not state.calls
+        settled = told and not self._busy and not self._awaits_runs()
+        return state.phase.ended and settled and not self._unrecorded()
 
     def _long(self) -> bool:
         return workflow.info().is_continue_as_new_suggested() and not self._busy
@@ -156,10 +166,24 @@ class IncidentWorkflow(Following, Recording):
         self._inbox.clear()
 
     async def _pin(self, given: IncidentInput) -> Pinned:
-        await workflow.wait_condition(lambda: bool(self._inbox) or given.declaration is not None)
-        alerts = tuple(alert for batch in self._inbox for alert in batch.alerts)
-        request = PinRequest(alerts=alerts, declaration=given.declaration, at=workflow.now())
-        return await calls.pin_config(request)
+        """Ask until there is an answer: without configuration nobody can be paged but the last resort."""
+        pause, told = options.PIN_AGAIN_FIRST, None
+        while True:
+            alerts = tuple(alert for batch in self._inbox for alert in batch.alerts)
+            request = PinRequest(alerts=alerts[:MOST], declaration=given.declaration, at=workflow.now())
+            try:
+                return await calls.pin_config(request)
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                _, why = calls.why(error)
+            if told is None or workflow.now() - told >= options.LAST_RESORT_EVERY:
+                told = workflow.now()
+                await self._page_last_resort(f"its configuration cannot be read: {why}", alerts)
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(given.model_copy(update={"alerts": alerts[-MOST:]}))
+            await workflow.sleep(pause, summary="Ask for the configuration again")
+            pause = min(pause * 2, options.PIN_AGAIN_MOST)
 
     def _begin(self, given: IncidentInput, title: str, route_severity: str) -> None:
         pinned, now = self._pinned, workflow.now()
@@ -172,9 +196,11 @@ class IncidentWorkflow(Following, Recording):
         actor = (declared.actor if declared else None) or (
             SYSTEM if declared is None else Actor(person="unknown")
         )
+        named = (declared.title if declared else "") or title or (alerts[0].name if alerts else "incident")
         self._set(
-            title=(declared.title if declared else "") or title or (alerts[0].name if alerts else "incident"),
+            title=plain(named, lifecycle.MAX_NAME),
             route=given.route,
+            ticket=given.mode == "ticket",
             how=how,
             exercise=bool(declared and declared.exercise),
             impact=impact,
@@ -184,6 +210,7 @@ class IncidentWorkflow(Following, Recording):
             declared_at=now,
             escalation_begun_at=now,
             next_update_due=now + level.update_every if level.update_every else None,
+            roles_from=now,
         )
         self._log(
             Declared(
@@ -196,9 +223,7 @@ class IncidentWorkflow(Following, Recording):
             ),
             SeveritySet(at=now, severity=level.label, reason=why),
         )
-        # Where triage had no facts to go by, somebody has to look: only a known low severity pages nobody.
-        if level.page != "ticket" or not known:
-            self._set(escalation=escalation.begin(pinned.policy, now))
+        self._state = lifecycle.begin_paging(self._state, pinned, now, known=known)
         runbook = self._runbook_for([alert.name for alert in alerts])
         if runbook:
             self._set(to_start=(RunRequest(runbook=runbook),))
@@ -222,13 +247,20 @@ class IncidentWorkflow(Following, Recording):
     # ---- signals ----------------------------------------------------------------------------
 
     @workflow.signal(name=names.ALERTS, description="Alerts that belong to this incident")
-    def alerts(self, batch: AlertBatch | None = None) -> None:
-        if batch is None:
-            self._log(Refused(at=workflow.now(), what="signal alerts", why="it carries no batch"))
-        elif not self._opened:
-            self._inbox.append(batch)
+    def alerts(self, batch: Any = None) -> None:
+        try:
+            given = read(AlertBatch, batch)
+        except InvalidArgument as refusal:
+            self.refuse_signal(names.ALERTS, refusal.message)
+            return
+        if self._opened:
+            self._take(given)
         else:
-            self._take(batch)
+            self._inbox.append(given)
+
+    def refuse_signal(self, signal: str, why: str) -> None:
+        """Nothing is lost silently: what cannot be taken is in the journal."""
+        self._log(Refused(at=workflow.now(), what=f"signal {plain(signal, 50)}", why=why))
 
     def _take(self, batch: AlertBatch) -> None:
         if batch.incident_key and batch.incident_key != self._state.key:
@@ -241,16 +273,24 @@ class IncidentWorkflow(Following, Recording):
         self._after()
 
     @workflow.signal(name=names.RUN_REPORT, description="What a runbook run has done (sent by the run)")
-    def run_report(self, report: RunReport | None = None) -> None:
-        if report is not None and self._opened:
-            self._state = lifecycle.take_report(self._state, report, self._pinned, workflow.now(), SYSTEM)
+    def run_report(self, report: Any = None) -> None:
+        try:
+            given = read(RunReport, report)
+        except InvalidArgument as refusal:
+            self.refuse_signal(names.RUN_REPORT, refusal.message)
+            return
+        if self._opened:
+            self._state = lifecycle.take_report(self._state, given, self._pinned, workflow.now(), SYSTEM)
             self._after()
 
     @workflow.signal(name=names.CHILD_REPORT, description="Another incident was merged into this one")
-    def child_report(self, text: str = "") -> None:
-        if text:
-            self._log(Linked(at=workflow.now(), relation="merged from", other=text[:200]))
-            self._after()
+    def child_report(self, text: Any = "") -> None:
+        other = plain(text, lifecycle.MAX_NAME) if isinstance(text, str) else ""
+        if not other.strip():
+            self.refuse_signal(names.CHILD_REPORT, "it names no incident")
+        elif other not in self._state.linked:
+            self._log(Linked(at=workflow.now(), relation="merged from", other=other))
+            self._set(linked=(*self._state.linked, other)[-lifecycle.MAX_LINKED :])
 
     @workflow.query(name=names.VIEW, description="The whole state as one model")
     def view(self) -> IncidentView:
@@ -289,16 +329,13 @@ class IncidentWorkflow(Following, Recording):
         if self._answered():
             return Outcome(message="already done", changed=False)
         self._state, _ = self._try(operation, change, command)
-        info = workflow.current_update_info()
-        if info is not None:
-            self._set(seen_updates=(*self._state.seen_updates, info.id))
+        self._set(seen_updates=(*self._state.seen_updates, update_id()))
         self._after()
         return Outcome(message=said)
 
     def _answered(self) -> bool:
         """An earlier run of this incident has answered this very update."""
-        info = workflow.current_update_info()
-        return info is not None and info.id in self._state.seen_updates
+        return update_id() in self._state.seen_updates
 
     def _after(self) -> None:
         """Forget the calls that are over."""
@@ -306,16 +343,28 @@ class IncidentWorkflow(Following, Recording):
 
     @workflow.update(name=names.ACKNOWLEDGE, description='I have it: {"actor": {"person": "you"}}')
     def acknowledge(self, command: Acknowledge) -> Outcome:
+        before = self._state.escalation.acknowledged_by
         outcome = self._do(names.ACKNOWLEDGE, lifecycle.acknowledge, command, "acknowledged: you have it")
-        if outcome.changed:
-            by = self._state.escalation.acknowledged_by
-            called = [p for p, how in self._state.called.items() if how == "paged"]
-            self._tell_handled(by, tuple(called))
-        return outcome
+        if not outcome.changed:
+            return outcome
+        if before:
+            return Outcome(message=f"you have joined: {before} has it")
+        called = tuple(p for p, how in self._state.called.items() if how == "paged")
+        self._tell_handled(self._state.escalation.acknowledged_by, called)
+        also = f"; already called, and told now that you have it: {', '.join(called)}" if called else ""
+        return Outcome(message=outcome.message + also)
 
     @acknowledge.validator
     def _check_acknowledge(self, command: Acknowledge) -> None:
         self._check(names.ACKNOWLEDGE, lifecycle.acknowledge, command)
+
+    @workflow.update(name=names.ESCALATE, description='{"reason": "…"}: page the next step now')
+    def escalate(self, command: Escalate) -> Outcome:
+        return self._do(names.ESCALATE, lifecycle.escalate, command, "the next step is being paged")
+
+    @escalate.validator
+    def _check_escalate(self, command: Escalate) -> None:
+        self._check(names.ESCALATE, lifecycle.escalate, command)
 
     @workflow.update(name=names.SET_SEVERITY, description='{"severity": "SEV1", "reason": "…"}')
     def set_severity(self, command: SetSeverity) -> Outcome:
@@ -420,11 +469,18 @@ class IncidentWorkflow(Following, Recording):
 
     @workflow.update(name=names.MERGE, description='{"into": "incident/…"}')
     def merge(self, command: Merge) -> Outcome:
-        return self._do(names.MERGE, lifecycle.merge, command, f"merged into {command.into}")
+        return self._do(names.MERGE, self._merged, command, f"merged into {command.into}")
 
     @merge.validator
     def _check_merge(self, command: Merge) -> None:
-        self._check(names.MERGE, lifecycle.merge, command)
+        self._check(names.MERGE, self._merged, command)
+
+    def _merged(
+        self, state: IncidentState, command: Merge, pinned: PinnedConfig, actor: Actor, now: datetime
+    ) -> IncidentState:
+        if command.into.strip() == self._id:
+            raise InvalidArgument("an incident cannot be merged into itself", field="into")
+        return lifecycle.merge(state, command, pinned, actor, now)
 
     @workflow.update(name=names.CLOSE, description='{"items": [{"text": "…", "owner": "…", "due": "…"}]}')
     def close(self, command: Close) -> Outcome:
@@ -435,9 +491,16 @@ class IncidentWorkflow(Following, Recording):
         self._check(names.CLOSE, lifecycle.close, command)
 
 
-def _broken(tasks: list[asyncio.Task[None]]) -> bool:
-    """A part ended with an error: a bug, which must fail the workflow task and not vanish."""
-    return any(task.done() and not task.cancelled() and task.exception() is not None for task in tasks)
+def _broke(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
+
+
+def _no_part_broke(tasks: list[asyncio.Task[None]]) -> None:
+    """A part that ended with an error is a bug of ours. It holds the workflow until it is mended: an activity's
+    failure that nobody caught must not end the incident, as Temporal would have it."""
+    for task in tasks:
+        if _broke(task):
+            raise RuntimeError(f"a part of the incident broke: {task.exception()!r}") from task.exception()
 
 
 def _quietly_done(task: asyncio.Task[None]) -> bool:

@@ -11,7 +11,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import incident_view, lifecycle
-    from mainstay.domain.incident import IncidentInput, IncidentState
+    from mainstay.domain.incident import IncidentInput, IncidentState, Phase, public_state
     from mainstay.domain.message import IncidentRef, Link
     from mainstay.domain.people import ResolvedMethod
     from mainstay.domain.pinned import PinnedConfig
@@ -53,6 +53,11 @@ class IncidentCore:
 
     def _set(self, **fields: object) -> None:
         self._state = self._state.model_copy(update=fields)
+
+    def _announcement(self) -> str:
+        """What people are to have been told last: the public state, or how it ended without one."""
+        phase = self._state.phase
+        return phase.value if phase in (Phase.CANCELLED, Phase.MERGED) else public_state(phase)
 
     def _methods_of(self, handle: str) -> tuple[ResolvedMethod, ...]:
         """A person's methods from the pinned configuration, best first."""

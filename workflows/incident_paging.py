@@ -6,22 +6,29 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import lifecycle
+    from mainstay.domain.alert import Alert
     from mainstay.domain.escalation import NextPage, Target, next_page
     from mainstay.domain.incident import Call, Phase
-    from mainstay.domain.message import AnyMessage, HandledMessage, Link, PageMessage
+    from mainstay.domain.lifecycle import HANDLED, MANUAL
+    from mainstay.domain.message import AnyMessage, HandledMessage, IncidentRef, Link, PageMessage
+    from mainstay.domain.names import LAST_RESORT
     from mainstay.domain.people import ResolvedMethod, ResolvedTarget
+    from mainstay.domain.text import plain
     from mainstay.domain.timeline import EscalationExhausted, EscalationStep, Noted, Paged
-    from mainstay.domain.work import PinnedResolveRequest, Receipt, ResolveRequest, SendRequest
+    from mainstay.domain.work import (
+        PinnedResolveRequest,
+        Receipt,
+        ResolvedTargets,
+        ResolveRequest,
+        SendRequest,
+    )
 
 from workflows import calls
 from workflows.incident_core import IncidentCore
-
-MANUAL, HANDLED, TOLD = -1, -2, -3
-"""Steps of calls outside of the escalation: a manual page, "somebody has it", a status update."""
 
 
 class Paging(IncidentCore):
@@ -58,22 +65,86 @@ class Paging(IncidentCore):
         self._set(escalation=page.then, step_accepted=False)
         now = workflow.now()
         if not page.targets:
-            self._log(
-                EscalationExhausted(at=now, detail="every step stayed silent and there is no last resort")
-            )
+            await self._exhausted()
             return
         names = tuple(str(target) for target in page.targets)
         why = "last resort" if page.last_resort else f"step {page.step + 1} of {self._pinned.policy.name}"
         self._log(EscalationStep(at=now, round=page.then.round, step=page.step, targets=names, why=why))
-        people = await self._people_of(page)
-        if self._state.escalation.acknowledged_by or self._state.escalation.round != page.then.round:
+        called = self._call_all(page, await self._people_of(page), why)
+        if page.step == 0 and (more := self._whole_team(page)):
+            called += self._call_all(page, await self._resolve(more), why)
+        if called or not self._wanted(page):
             return
-        if not any(person.methods for person in people):
-            self._log(Noted(at=now, text=f"nobody can be reached behind {', '.join(names)}"))
-            self._state = lifecycle.undelivered(self._state, self._pinned, workflow.now())
-            return
-        for person in people:
+        self._log(Noted(at=workflow.now(), text=f"nobody can be reached behind {', '.join(names)}"))
+        self._state = lifecycle.undelivered(self._state, self._pinned, workflow.now())
+
+    def _wanted(self, page: NextPage) -> bool:
+        """Did nobody acknowledge and nothing end while it was looked up whom to call?"""
+        stage, phase = self._state.escalation, self._state.phase
+        calm = phase.quiet or phase.ended
+        return not stage.acknowledged_by and stage.round == page.then.round and not calm
+
+    def _call_all(self, page: NextPage, people: tuple[ResolvedTarget, ...], why: str) -> int:
+        """How many of ``people`` are called."""
+        if not self._wanted(page):
+            return 0
+        able = [person for person in people if person.methods]
+        for person in able:
             self._add(self._page_call(person, page.step, page.then.round, f"{why} ({person.via})"))
+        return len(able)
+
+    def _whole_team(self, page: NextPage) -> tuple[Target, ...]:
+        """Whom the severity calls at once besides the first step (M-3, S-119)."""
+        whom = self._pinned.profile.level(self._state.rank).page_whom
+        if whom == "on_call":
+            return ()
+        team = Target(kind="team", name=self._pinned.team.name)
+        later = [target for step in self._pinned.policy.steps for target in step.targets]
+        wanted = (team, *later) if whom == "everyone" else (team,)
+        return tuple(target for target in dict.fromkeys(wanted) if target not in page.targets)
+
+    async def _exhausted(self) -> None:
+        """Everybody was paged and stayed silent, and the policy names no last resort: the installation's is told."""
+        detail = "every step stayed silent and there is no last resort"
+        self._log(EscalationExhausted(at=workflow.now(), detail=detail))
+        await self._page_last_resort(detail)
+
+    async def _page_last_resort(self, why: str, alerts: tuple[Alert, ...] = ()) -> None:
+        """Whoever the configuration names for the case that nobody else is left."""
+        given, known = self._input, self._pinned_or_none is not None
+        title = (given.declaration.title if given.declaration else "") or given.title
+        named = plain(title or (alerts[0].name if alerts else "an incident"), lifecycle.MAX_NAME)
+        ref = IncidentRef(key=self._state.key, workflow_id=self._id, title=named)
+        message = PageMessage(
+            incident=self._ref() if known else ref,
+            reason=why[:500],
+            alerts=tuple(plain(alert.name, lifecycle.MAX_NAME) for alert in alerts[:5]),
+        )
+        request = SendRequest(
+            key=f"{self._state.key}/last-resort/{int(workflow.now().timestamp())}",
+            channel=LAST_RESORT,
+            message=message,
+            number=self._state.number,
+        )
+        self._busy += 1
+        try:
+            receipt = await calls.start_send(request, "Page the last resort")
+        except ActivityError as error:
+            receipt = Receipt(accepted=False, detail=calls.why(error)[1])
+        finally:
+            self._busy -= 1
+        self._log(
+            Paged(
+                at=workflow.now(),
+                person=LAST_RESORT,
+                method="",
+                channel=LAST_RESORT,
+                delivered=receipt.accepted,
+                detail=receipt.detail[:300],
+                reason="page",
+                key=request.key,
+            )
+        )
 
     async def _people_of(self, page: NextPage) -> tuple[ResolvedTarget, ...]:
         """The door resolved the first target; every later page asks who is on call now."""
@@ -95,7 +166,7 @@ class Paging(IncidentCore):
             self._log(
                 Noted(at=workflow.now(), text=f"on-call look-up failed ({message}); pinned schedule used")
             )
-            found = await calls.resolve_pinned(
+            found = await self._resolve_pinned(
                 PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned)
             )
         finally:
@@ -104,6 +175,16 @@ class Paging(IncidentCore):
             self._log(Noted(at=workflow.now(), text=f"overrides could not be read: {found.degraded}"))
         return found.people
 
+    async def _resolve_pinned(self, request: PinnedResolveRequest) -> ResolvedTargets:
+        """Nobody, where even this fails: then the next step is due, and in the end the last resort."""
+        try:
+            return await calls.resolve_pinned(request)
+        except ActivityError as error:
+            self._log(
+                Noted(at=workflow.now(), text=f"the pinned schedule is unusable: {calls.why(error)[1]}")
+            )
+            return ResolvedTargets()
+
     async def _page_asked(self) -> None:
         """Pages that somebody asked for by hand."""
         asked = self._state.to_page[0]
@@ -111,9 +192,12 @@ class Paging(IncidentCore):
         target, _, text = asked.partition("\n")
         kind, _, name = target.partition(":")
         people = await self._resolve((Target.model_validate({"kind": kind, "name": name}),))
-        if not people:
+        able = [person for person in people if person.methods]
+        if not able:
             self._log(Noted(at=workflow.now(), text=f"nobody can be reached behind {target}"))
-        for person in people:
+        for person in able:
+            asked_for = tuple(dict.fromkeys((*self._state.asked, person.person)))
+            self._set(asked=asked_for, called={**self._state.called, person.person: "paged"})
             self._add(
                 self._page_call(
                     person,
@@ -133,7 +217,8 @@ class Paging(IncidentCore):
         message = PageMessage(
             incident=self._ref(), links=links, reason=reason, alerts=self._state.firing_names[:5]
         )
-        suffix = f"/{salt}" if salt else ""
+        again = f"/again{self._state.passes}" if self._state.passes and step >= 0 else ""
+        suffix = f"/{salt}" if salt else again
         return Call(
             key=f"{self._state.key}/{round_}/{step}/{person.person}{suffix}",
             person=person.person,
@@ -193,12 +278,14 @@ class Paging(IncidentCore):
         if self._state.phase in (Phase.CANCELLED, Phase.MERGED, Phase.CLOSED):
             return True
         if call.step == MANUAL:
-            return self._state.called.get(call.person) in ("acknowledged", "joined", "released")
+            return call.person not in self._state.asked or call.round != self._state.escalation.round
         stage = self._state.escalation
         return bool(stage.acknowledged_by) or stage.round != call.round or self._state.phase.quiet
 
     async def _call(self, call: Call) -> None:
         while call.index < len(call.methods) and not self._over(call):
+            if self._stopping:  # the next run sends it, with the same key
+                return
             method = call.methods[call.index]
             if call.accepted and method.fallback:
                 call = self._next_method(call, None)
@@ -207,8 +294,6 @@ class Paging(IncidentCore):
             if call.accepted and at > workflow.now():
                 summary = f"{call.person}: next by {method.method}"
                 await self._until(lambda: self._over(call), at, summary)  # noqa: B023 - awaited at once
-                if self._stopping:
-                    return
                 continue
             receipt = await self._send(call, method)
             call = self._next_method(call, method if receipt.accepted else None)
@@ -223,7 +308,11 @@ class Paging(IncidentCore):
     def _finish(self, call: Call) -> None:
         left = tuple(c for c in self._state.calls if c.key != call.key)
         self._set(calls=left)
-        if call.step < 0 or self._over(call):
+        if self._over(call):
+            return
+        if call.step == MANUAL and not call.accepted:
+            self._log(Noted(at=workflow.now(), text=f"{call.person} could not be reached by any method"))
+        if call.step < 0:
             return
         same_step = any(c.step == call.step and c.round == call.round for c in left)
         if not same_step and not self._state.step_accepted:
@@ -248,7 +337,9 @@ class Paging(IncidentCore):
             receipt = await handle
         except ActivityError as error:
             kind_of, message = calls.why(error)
-            receipt = Receipt(accepted=False, permanent=False, detail=f"{kind_of}: {message}")
+            given_up = "not needed any more; it may have gone out already"
+            detail = given_up if is_cancelled_exception(error) else f"{kind_of}: {message}"
+            receipt = Receipt(accepted=False, permanent=False, detail=detail)
         finally:
             self._busy -= 1
         self._log(

@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import incident_view
+    from mainstay.domain.lifecycle import MAX_LINKED
     from mainstay.domain.names import BOOLS, KEYWORDS
     from mainstay.domain.timeline import Linked, Numbered
     from mainstay.domain.work import AppendRequest, HandledBefore, IncidentRow, NumberRequest
@@ -18,6 +19,8 @@ from workflows import calls, options
 from workflows.incident_core import IncidentCore
 
 BATCH = 50
+MAX_ATTRIBUTE = 200
+"""Characters; a Keyword of SQL visibility holds 255."""
 KEYS = {name: SearchAttributeKey.for_keyword(name) for name in KEYWORDS}
 NEEDS_APPROVAL = SearchAttributeKey.for_bool(BOOLS[0])
 
@@ -87,7 +90,8 @@ class Recording(IncidentCore):
             if earlier.key:
                 other = earlier.number or earlier.key
                 self._log(Linked(at=workflow.now(), relation="still firing after", other=other))
-                self._set(linked=(*self._state.linked, other), how="still_firing")
+                linked = tuple(dict.fromkeys((*self._state.linked, other)))[-MAX_LINKED:]
+                self._set(linked=linked, how="still_firing")
         self._set(checked_earlier=True)
 
     # ---- Temporal's own pages ---------------------------------------------------------------
@@ -99,7 +103,7 @@ class Recording(IncidentCore):
             changed = {name: value for name, value in wanted.items() if self._shown.get(name) != value}
             if changed:
                 workflow.upsert_search_attributes([_update(name, value) for name, value in changed.items()])
-                self._shown = wanted
+                self._shown = {**self._shown, **wanted}
             self._refresh_details()
             shown = self._state
             await self._until(lambda: self._state is not shown)  # noqa: B023 - awaited at once
@@ -107,17 +111,19 @@ class Recording(IncidentCore):
     def _attributes(self) -> dict[str, str | bool]:
         state = self._state
         approval = any("approval" in run.status for run in state.runs if not run.ended)
+        commander = state.roles.get("commander", "")
         texts = {
             "IncidentId": state.number,
             "IncidentKey": state.key,
-            "Title": state.title[:200],
+            "Title": state.title[:MAX_ATTRIBUTE],
             "Severity": state.severity,
             "Service": self._pinned.service.name,
             "Team": self._pinned.team.name,
             "Phase": state.phase.value,
-            "Commander": state.roles.get("commander", ""),
+            "Commander": commander[:MAX_ATTRIBUTE],
         }
-        return {**{name: text for name, text in texts.items() if text}, BOOLS[0]: approval}
+        known = {name: text for name, text in texts.items() if text or self._shown.get(name)}
+        return {**known, BOOLS[0]: approval}
 
     def _refresh_details(self) -> None:
         """Recomputed from the state after every step; it costs no history event."""
@@ -128,4 +134,4 @@ class Recording(IncidentCore):
 def _update(name: str, value: str | bool) -> SearchAttributeUpdate[Any]:
     if isinstance(value, bool):
         return NEEDS_APPROVAL.value_set(value)
-    return KEYS[name].value_set(value)
+    return KEYS[name].value_set(value) if value else KEYS[name].value_unset()

@@ -46,9 +46,19 @@ and the run goes on once it is mended; a wrong argument is permanent."""
 
 PIN = ActivityConfig(
     start_to_close_timeout=timedelta(seconds=5),
-    retry_policy=_retry(most=10.0),
+    schedule_to_close_timeout=timedelta(seconds=15),
+    retry_policy=_retry(),
 )
-"""Unbounded: without configuration an incident cannot even page; the last resort is told meanwhile."""
+"""One try; the incident asks for as long as it takes, and the last resort is told meanwhile."""
+
+PIN_AGAIN_FIRST = timedelta(seconds=5)
+PIN_AGAIN_MOST = timedelta(minutes=1)
+LAST_RESORT_EVERY = timedelta(minutes=15)
+
+RUN_CHECK_EVERY = timedelta(minutes=10)
+"""A run that was terminated reports nothing: so its incident looks after it."""
+RUNS_END_WITHIN = timedelta(hours=3)
+"""How long a cancelled incident waits for its runs to undo; longer than an undo may take."""
 
 RECORD = ActivityConfig(
     task_queue=BULK_QUEUE,
@@ -87,16 +97,17 @@ APPLY = ActivityConfig(
     task_queue=CLUSTER_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
     schedule_to_close_timeout=timedelta(minutes=15),
-    heartbeat_timeout=timedelta(seconds=20),
+    heartbeat_timeout=timedelta(seconds=10),
     retry_policy=_retry(),
 )
-"""A write is pinned, so it may be tried until the API answers; after 15 minutes a person is asked."""
+"""A write is pinned, so it may be tried until the API answers; after 15 minutes a person is asked. A worker
+that died in it costs the rollback ten seconds; one that was only slow has made the pinned change, once."""
 
 UNDO = ActivityConfig(
     task_queue=CLUSTER_QUEUE,
     start_to_close_timeout=timedelta(seconds=60),
     schedule_to_close_timeout=timedelta(hours=2),
-    heartbeat_timeout=timedelta(seconds=20),
+    heartbeat_timeout=timedelta(seconds=10),
     retry_policy=_retry(most=30.0),
 )
 """Generous: an undo that is given up leaves a half-changed system."""
@@ -133,6 +144,10 @@ SEND_PATIENTLY = ActivityConfig(
     schedule_to_close_timeout=timedelta(hours=6),
     retry_policy=_retry(first=5.0, most=600.0),
 )
+
+HALT_ASK_FIRST = timedelta(seconds=1)
+HALT_ASK_MOST = timedelta(seconds=15)
+"""A change that the kill switch holds back is tried again; after a clearance it waits no longer than this."""
 
 HOLDER_CHECK_EVERY = timedelta(minutes=1)
 TASK_TIMEOUT = timedelta(seconds=3)

@@ -95,10 +95,11 @@ class RunbookWorkflow(Steps):
         while self._ended is None and not self._long():
             command = step.decide(self._runbook, self._state.machine, self._rules)
             self._show(command)
-            await self._report()
             if isinstance(command, do.End):
                 await self._end(command)
                 return
+            # Beside the step, not before it: two workflow tasks a step less on the way to the mitigation.
+            self._later(self._report())
             result = await self._carry_out_or_stop(command)
             if result is None:
                 continue

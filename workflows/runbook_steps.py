@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -15,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain import approval, names
     from mainstay.domain.access import SYSTEM
     from mainstay.domain.change import Applied, ApplyRequest, Change
+    from mainstay.domain.errors import Halted
     from mainstay.domain.escalation import Target
     from mainstay.domain.message import ApprovalMessage, Link, NoticeMessage, PageMessage, QuestionMessage
     from mainstay.domain.model import digest
@@ -44,8 +46,11 @@ with workflow.unsafe.imports_passed_through():
         VerifyRequest,
     )
 
-from workflows import calls
+from workflows import calls, options
 from workflows.runbook_core import RunCore, _signal
+
+HALTED = "halted"
+"""Status of a run whose change waits for the kill switch to be cleared."""
 
 
 class Steps(RunCore):
@@ -159,22 +164,50 @@ class Steps(RunCore):
             kind, message = calls.why(error)
             return do.Failure(kind=kind, detail=message)
 
-    async def _apply(self, command: do.ApplyChange) -> do.Result:
+    async def _apply(self, command: do.ApplyChange) -> do.Result | None:
         """A write is not interrupted in the middle: a cancel waits for its answer."""
         request = ApplyRequest(
             change=command.change, run_id=self._state.key, step=command.node, fence=command.fence
         )
         try:
-            applied = await self._shielded(request)
+            applied = await self._written(request)
         except ActivityError as error:
             kind, message = calls.why(error)
             return do.Failure(kind=kind, detail=message)
+        if applied is None:
+            return None
         if applied.outcome == "drifted":
             return do.Drifted(detail=applied.detail)
         if not command.change.already:
             # "already" here is the answer to a retry: the first try's answer was lost with its worker.
             self._note_change(command)
         return do.Changed(applied=applied)
+
+    async def _written(self, request: ApplyRequest) -> Applied | None:
+        """The answer of the write, which waits while the kill switch is on; None: it was stopped instead."""
+        pause = options.HALT_ASK_FIRST
+        while True:
+            try:
+                applied = await self._shielded(request)
+            except ActivityError as error:
+                kind, message = calls.why(error)
+                if kind != Halted.kind:
+                    raise
+                await self._halted(message, pause)
+                if self._interrupt is not None or self._again or self._long():
+                    return None
+                pause = min(pause * 2, options.HALT_ASK_MOST)
+                continue
+            if self._status == HALTED:
+                self._waiting("running", "")
+            return applied
+
+    async def _halted(self, message: str, pause: timedelta) -> None:
+        if self._status != HALTED:
+            self._log(Noted(at=workflow.now(), text=f"waits for the kill switch: {message}"))
+            self._waiting(HALTED, "the kill switch to be cleared")
+            await self._report()
+        await self._wait(lambda: False, workflow.now() + pause, "Ask the kill switch again")
 
     async def _shielded(self, request: ApplyRequest) -> Applied:
         handle = calls.start_apply(request)
@@ -224,16 +257,18 @@ class Steps(RunCore):
         except ActivityError as error:
             workflow.logger.warning("the ledger could not be written: %s", calls.why(error)[1])
 
-    async def _undo(self, command: do.UndoChange) -> do.Result:
+    async def _undo(self, command: do.UndoChange) -> do.Result | None:
         request = ApplyRequest(
             change=command.change, run_id=self._state.key, step=command.node, fence=command.fence, undo=True
         )
         try:
-            applied = await self._shielded(request)
+            applied = await self._written(request)
         except ActivityError as error:
             kind, message = calls.why(error)
             await self._alarm(f"Undo failed: {command.change.title}", f"{kind}: {message}")
             return do.Failure(kind=kind, detail=message)
+        if applied is None:
+            return None
         if applied.outcome == "drifted":
             await self._alarm(f"Undo not possible: {command.change.title}", applied.detail)
             return do.Failure(kind="Drifted", detail=applied.detail)

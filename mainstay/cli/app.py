@@ -21,12 +21,23 @@ from mainstay.cli.prompts import with_standard_input
 
 _COMMANDS = "mainstay.cli.commands"
 
+
+def own_version() -> str:
+    """Of the installed distribution; a checkout that was never installed has none."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("mainstay")
+    except PackageNotFoundError:
+        return "unknown"
+
+
 app = App(
     name="mainstay",
     help="Declare incidents, answer pages, approve changes and run runbooks.",
     help_format="plaintext",
     help_epilogue=exits.told(),
-    version_flags=[],
+    version=own_version,
     group_parameters=OPTIONS,
     default_parameter=QUIET,
 )

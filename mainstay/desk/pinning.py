@@ -34,6 +34,7 @@ class Pins:
         self._pins: dict[str, PinnedConfig] = {}
         self._reading = asyncio.Lock()
         self._read: tuple[float, datetime, Overrides] | None = None
+        self._changes = 0
 
     def pin(self, service: str) -> PinnedConfig:
         """The slice that incidents of ``service`` live by. Raises NotFound for an unknown one."""
@@ -57,6 +58,7 @@ class Pins:
 
     def forget_overrides(self) -> None:
         """Call it after a change: the next page reads them anew."""
+        self._changes += 1
         self._read = None
 
     async def _overrides_about(self, now: datetime) -> Overrides:
@@ -67,9 +69,10 @@ class Pins:
                 young = time.monotonic() - at < FRESH_SECONDS
                 if young and since <= now <= since + timedelta(seconds=FRESH_SECONDS):
                     return found
-            at = time.monotonic()
+            at, changes = time.monotonic(), self._changes
             found = await self.overrides(now, now + timedelta(seconds=2 * FRESH_SECONDS))
-            self._read = (at, now, found)
+            if changes == self._changes:
+                self._read = (at, now, found)
             return found
 
     async def overrides(self, start: datetime, end: datetime | None = None) -> Overrides:

@@ -277,6 +277,10 @@ class IncidentState(Record):
     announced: str = ""
     """The public state that people were told last."""
     hold_told: bool = False
+    roles_from: datetime | None = None
+    """Since when the present severity requires its roles."""
+    update_reminded_for: datetime | None = None
+    """The due time of the status update that its owner was reminded of last."""
     late: tuple[str, ...] = ()
     """Deadlines whose passing has been recorded."""
     first_step_done: bool = False

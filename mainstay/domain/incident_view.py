@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from mainstay.domain import lifecycle
 from mainstay.domain.incident import IncidentState, IncidentView, Phase, public_state
 from mainstay.domain.message import IncidentRef
 from mainstay.domain.model import canonical
 from mainstay.domain.pinned import PinnedConfig
 from mainstay.domain.text import markdown
 from mainstay.domain.work import IncidentRow
+
+SHOWN = 60
+"""Entries of the time line in the view; the record store has all of them."""
 
 
 def ref(state: IncidentState, pinned: PinnedConfig, workflow_id: str) -> IncidentRef:
@@ -70,11 +74,12 @@ def view(state: IncidentState, pinned: PinnedConfig, workflow_id: str, now: date
         commander=state.roles.get("commander", ""),
         roles=state.roles,
         responders=state.called,
+        asked=state.asked,
         acknowledged_by=state.escalation.acknowledged_by,
         next_page_at=state.escalation.due,
         next_page=_next_page(state, pinned),
         waits_for=waits_for(state, pinned, now),
-        firing=len(state.firing),
+        firing=lifecycle.still_firing(state),
         alerts_seen=state.alerts_seen,
         firing_names=state.firing_names,
         runs=state.runs,
@@ -85,10 +90,12 @@ def view(state: IncidentState, pinned: PinnedConfig, workflow_id: str, now: date
         hold_until=state.hold_until,
         public_text=state.public_text,
         public_at=state.public_at,
-        timeline=state.recent,
+        timeline=state.recent[-SHOWN:],
         revision=state.next_seq - 1,
         postmortem_id=state.postmortem_id,
         linked=state.linked,
+        merged_into=state.merged_into,
+        missing_roles=() if state.phase.ended else lifecycle.missing_roles(state, pinned),
     )
 
 
@@ -109,9 +116,9 @@ def waits_for(state: IncidentState, pinned: PinnedConfig, _now: datetime) -> str
         parts.append(f"an acknowledgement; at {at} it pages {_next_page(state, pinned)}")
     match state.phase:
         case Phase.CLOSED | Phase.CANCELLED | Phase.MERGED:
-            return "its journal to be recorded" if state.tail else ""
-        case Phase.MONITORING if state.hold_until is not None and state.firing:
-            parts.append(f"{len(state.firing)} alert(s) to resolve")
+            return "; ".join([*parts, "its journal to be recorded"] if state.tail else parts)
+        case Phase.MONITORING if state.hold_until is not None and lifecycle.still_firing(state):
+            parts.append(f"{lifecycle.still_firing(state)} alert(s) to resolve")
         case Phase.MONITORING if state.hold_until is not None and not state.hold_told:
             parts.append(f"the monitoring hold to pass at {_clock(state.hold_until)}")
         case Phase.MONITORING:
@@ -143,6 +150,10 @@ def details(view: IncidentView, pinned: PinnedConfig) -> str:
         f"- Acknowledged by: {markdown(view.acknowledged_by) or 'nobody'}",
         f"- Alerts firing: {view.firing} of {view.alerts_seen}",
     ]
+    if view.missing_roles:
+        lines.append(f"- Roles nobody holds: {', '.join(f'`{role}`' for role in view.missing_roles)}")
+    if view.merged_into:
+        lines.append(f"- Goes on in: {markdown(view.merged_into)}")
     for run in view.runs:
         state = run.status + (f" — {run.waits_for}" if run.waits_for else "")
         lines.append(f"- Runbook `{run.workflow_id}`: {markdown(state)}")
@@ -158,7 +169,7 @@ def _moves(view: IncidentView) -> list[tuple[str, str]]:
     me = {"actor": {"person": "YOUR-HANDLE"}}
     moves: list[tuple[str, dict[str, object]]] = []
     if not view.acknowledged_by:
-        moves.append(("acknowledge", {}))
+        moves += [("acknowledge", {}), ("escalate", {})]
     match view.phase:
         case Phase.MONITORING | Phase.DECLARED | Phase.INVESTIGATING | Phase.MITIGATING:
             moves.append(("resolve", {"confirmations": ["metrics"], "anyway": "why not all"}))

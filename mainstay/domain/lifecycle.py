@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from mainstay.domain import escalation
-from mainstay.domain.access import Actor
-from mainstay.domain.alert import AlertBatch, AlertStatus
-from mainstay.domain.errors import AlreadyDone, InvalidArgument, NotFound, Stale, WrongState
+from mainstay.domain.access import SYSTEM, AccessRole, Actor
+from mainstay.domain.alert import Alert, AlertBatch, AlertStatus
+from mainstay.domain.errors import AlreadyDone, InvalidArgument, NotAllowed, NotFound, Stale, WrongState
 from mainstay.domain.incident import (
     CONFIRMATIONS,
     MAX_FINGERPRINTS,
@@ -22,6 +22,7 @@ from mainstay.domain.incident import (
     AssignRole,
     Cancel,
     Close,
+    Escalate,
     IncidentState,
     ItemDraft,
     Merge,
@@ -40,6 +41,7 @@ from mainstay.domain.incident import (
     StartRunbook,
     public_state,
 )
+from mainstay.domain.model import digest
 from mainstay.domain.pinned import PinnedConfig
 from mainstay.domain.runbook.run import RunReport
 from mainstay.domain.timeline import (
@@ -58,15 +60,29 @@ from mainstay.domain.timeline import (
     Resolved,
     RoleAssigned,
     RoleReleased,
+    RunEnded,
     SeveritySet,
     UpdatePosted,
 )
 from mainstay.domain.triage import impact_of, triage
 
-RECENT = 60
-TAIL = 200
-"""Entries that wait for the record store; beyond it the oldest stay in the workflow's history only."""
+RECENT = 300
+"""Entries at hand without the record store: the postmortem's time line is drawn from them."""
 RETRY_UNDELIVERED = timedelta(seconds=30)
+ROLES_WITHIN = timedelta(minutes=5)
+"""By when the severity's required roles are to be given (S-133)."""
+
+# What follows bounds the one state that continue-as-new carries; the journal has the full texts.
+MAX_KEY = 80
+MAX_NAME = 200
+MAX_MITIGATIONS = 100
+MAX_MITIGATION = 300
+MAX_RUNS = 50
+MAX_PENDING_RUNS = 3
+MAX_PENDING_PAGES = 20
+MAX_PAGE_TEXT = 1000
+MAX_ITEMS = 50
+MAX_LINKED = 50
 
 
 def log(state: IncidentState, *entries: AnyEntry) -> IncidentState:
@@ -100,39 +116,55 @@ def take_alerts(
     state: IncidentState, batch: AlertBatch, pinned: PinnedConfig, now: datetime, actor: Actor
 ) -> IncidentState:
     """Join a batch: a repeat changes nothing, a new firing one may reopen, all resolved begins the hold."""
-    firing = dict.fromkeys(state.firing)
-    seen = dict.fromkeys(state.seen)
-    fresh, gone, names = 0, 0, dict.fromkeys(state.firing_names)
+    firing, seen, untracked = dict.fromkeys(state.firing), dict.fromkeys(state.seen), state.untracked
+    began: dict[str, None] = {}
+    ended: dict[str, None] = {}
+    fresh = gone = 0
     for alert in batch.alerts:
-        key = alert.occurrence
+        key, name = _occurrence(alert), alert.name[:MAX_NAME]
         if alert.status is AlertStatus.FIRING and key not in firing:
-            firing[key] = None
-            names[alert.name] = None
+            firing[key] = began[name] = None
             fresh += 1
         elif alert.status is AlertStatus.RESOLVED and key in firing:
             del firing[key]
+            ended[name] = None
+            gone += 1
+        elif alert.status is AlertStatus.RESOLVED and key not in seen and untracked:
+            untracked -= 1
+            ended[name] = None
             gone += 1
         seen[key] = None
     if not fresh and not gone:
         return state
+    untracked += max(len(firing) - MAX_FINGERPRINTS, 0)
+    names = (*state.firing_names, *began) if firing or untracked else ()
     state = state.model_copy(
         update={
             "firing": tuple(firing)[-MAX_FINGERPRINTS:],
-            "firing_names": tuple(names)[:20],
+            "untracked": untracked,
+            "firing_names": tuple(dict.fromkeys(names))[:20],
             "seen": tuple(seen)[-MAX_FINGERPRINTS:],
             "alerts_seen": state.alerts_seen + fresh,
         }
     )
-    state = log(state, Alerted(at=now, actor=actor, firing=fresh, resolved=gone, names=tuple(names)[:5]))
+    told = tuple(began or ended)[:5]
+    state = log(state, Alerted(at=now, actor=actor, firing=fresh, resolved=gone, names=told))
     if fresh:
         state = _worsen(state, batch, pinned, now)
         if state.phase.quiet or state.phase.ended:
             # An incident that has ended still takes alerts until its workflow has completed: whoever joined
             # it was told that the alert is in good hands.
             state = reopen_round(state, pinned, "an alert fires again", actor, now)
-    elif not firing:
+    elif not firing and not untracked:
         state = _quiet(state, pinned, now, actor)
     return state
+
+
+def _occurrence(alert: Alert) -> str:
+    """Its identity, short enough to be carried. A bare client sends no fingerprint: the labels make it."""
+    known = alert.fingerprint or digest([alert.labels, alert.raw])[7:23]
+    key = alert.model_copy(update={"fingerprint": known}).occurrence
+    return key if len(key) <= MAX_KEY else digest(key)
 
 
 def _worsen(state: IncidentState, batch: AlertBatch, pinned: PinnedConfig, now: datetime) -> IncidentState:
@@ -149,9 +181,12 @@ def _worsen(state: IncidentState, batch: AlertBatch, pinned: PinnedConfig, now: 
 
 
 def _quiet(state: IncidentState, pinned: PinnedConfig, now: datetime, actor: Actor) -> IncidentState:
-    """Everything that fired has stopped: hold, unless a run is still changing things."""
+    """Everything that fired has stopped: hold, unless a run is still changing things.
+
+    A hold that began while something still fired begins anew: symptoms must stay away for all of it.
+    """
     busy = any(not run.ended for run in state.runs) or state.to_start
-    if busy or state.phase not in (Phase.DECLARED, Phase.INVESTIGATING, Phase.MITIGATING):
+    if busy or state.phase is Phase.RESOLVED or state.phase.ended:
         return state
     return begin_hold(state, pinned, now, actor, "all alerts have resolved")
 
@@ -175,17 +210,30 @@ def begin_hold(
 def reopen_round(
     state: IncidentState, pinned: PinnedConfig, why: str, actor: Actor, now: datetime
 ) -> IncidentState:
-    """A new escalation round with new keys: people are paged anew."""
+    """A new escalation round with new keys: people are paged anew.
+
+    Within the monitoring hold it goes back to mitigating (S-258), later to where it began. Who wanted nobody
+    woken the first time does not want it now.
+    """
     round_ = state.escalation.round + 1
+    paged = state.escalation.step > 0 or not _only_listed(state, pinned)
+    begun = escalation.begin(pinned.policy, now, round_)
     state = log(state, Reopened(at=now, actor=actor, reason=why, round=round_))
-    state = set_phase(state, Phase.DECLARED, actor, now, why)
+    phase = Phase.MITIGATING if state.phase is Phase.MONITORING else Phase.DECLARED
+    state = set_phase(state, phase, actor, now, why)
+    every = pinned.profile.level(state.rank).update_every
     return state.model_copy(
         update={
-            "escalation": escalation.begin(pinned.policy, now, round_),
+            "escalation": begun if paged else begun.model_copy(update={"due": None}),
             "escalation_begun_at": now,
+            "was_called": responders(state),
             "called": {},
-            "calls": (),
+            "asked": (),
+            "calls": tuple(call for call in state.calls if call.step < MANUAL),
             "undelivered": 0,
+            "passes": 0,
+            "merged_into": "",
+            "next_update_due": now + every if every else None,
             "hold_until": None,
             "resolved_at": None,
             "closed_at": None,
@@ -194,6 +242,32 @@ def reopen_round(
             "late": (),
         }
     )
+
+
+MANUAL, HANDLED, TOLD = -1, -2, -3
+"""Steps of calls outside of the escalation: a page by hand, "somebody has it", a status update."""
+
+
+def begin_paging(state: IncidentState, pinned: PinnedConfig, now: datetime, *, known: bool) -> IncidentState:
+    """Start the escalation, unless nobody is to be woken.
+
+    Where triage had no facts to go by, somebody has to look: only a known low severity pages nobody.
+    """
+    if _only_listed(state, pinned) and (known or state.ticket):
+        return state
+    return state.model_copy(
+        update={"escalation": escalation.begin(pinned.policy, now), "escalation_begun_at": now}
+    )
+
+
+def _only_listed(state: IncidentState, pinned: PinnedConfig) -> bool:
+    return state.ticket or pinned.profile.level(state.rank).page == "ticket"
+
+
+def responders(state: IncidentState) -> tuple[str, ...]:
+    """Everybody who was called or holds a role, in any round."""
+    handles = (*state.was_called, *state.called, *state.roles.values())
+    return tuple(dict.fromkeys(handle for handle in handles if handle))[:MAX_NAME]
 
 
 # ---- people --------------------------------------------------------------------------------------
@@ -218,11 +292,9 @@ def acknowledge(
 ) -> IncidentState:
     """Somebody has it: nobody else is paged in this round. A second one is AlreadyDone."""
     _alive(state)
-    if command.round and command.round != state.escalation.round:
-        message = f"this page belongs to round {command.round}; round {state.escalation.round} is on"
-        raise Stale(message, field="round")
+    _of_this_round(state, command.round)
     if state.escalation.acknowledged_by:
-        raise AlreadyDone(f"{state.escalation.acknowledged_by} acknowledged before")
+        return _join(state, actor, now)
     called = tuple(sorted(p for p, how in state.called.items() if how == "paged" and p != actor.person))
     state = log(state, Acknowledged(at=now, actor=actor, already_called=called))
     state = state.model_copy(
@@ -230,13 +302,51 @@ def acknowledge(
             "escalation": escalation.acknowledge(state.escalation, actor.shown, now),
             "acknowledged_at": state.acknowledged_at or now,
             "called": {**state.called, actor.person: "acknowledged"},
+            "asked": tuple(person for person in state.asked if person != actor.person),
         }
     )
     if "commander" not in state.roles:
-        state = _give(state, "commander", actor.person, actor, now)
+        state = _give(state, "commander", actor.person, actor, pinned, now)
     if state.phase is Phase.DECLARED:
         state = set_phase(state, Phase.INVESTIGATING, actor, now)
     return state
+
+
+def _of_this_round(state: IncidentState, round_: int) -> None:
+    if round_ and round_ != state.escalation.round:
+        message = f"this page belongs to round {round_}; round {state.escalation.round} is on"
+        raise Stale(message, field="round")
+
+
+def _join(state: IncidentState, actor: Actor, now: datetime) -> IncidentState:
+    """Somebody has it, and whoever was called by hand afterwards says: I am coming."""
+    if actor.person not in state.asked:
+        raise AlreadyDone(f"{state.escalation.acknowledged_by} acknowledged before")
+    left = tuple(person for person in state.asked if person != actor.person)
+    state = state.model_copy(update={"asked": left, "called": {**state.called, actor.person: "joined"}})
+    return log(state, Noted(at=now, actor=actor, text="joined"))
+
+
+def escalate(
+    state: IncidentState, command: Escalate, pinned: PinnedConfig, actor: Actor, now: datetime
+) -> IncidentState:
+    """Page the next step now. It is that step, so it does not come again when its time has passed."""
+    _alive(state)
+    _of_this_round(state, command.round)
+    if state.escalation.acknowledged_by:
+        raise AlreadyDone(
+            f"{state.escalation.acknowledged_by} acknowledged before: page somebody by name, if need be"
+        )
+    if state.phase.quiet:
+        raise WrongState(f"the incident is {state.phase.value}: reopen it, or page somebody by name")
+    if state.escalation.due is None and state.escalation.step:
+        raise WrongState("no step of the escalation is left: page somebody by name")
+    why = f": {command.reason[:MAX_PAGE_TEXT].strip()}" if command.reason.strip() else ""
+    stage = state.escalation.model_copy(update={"due": now})
+    state = state.model_copy(
+        update={"escalation": stage, "escalation_begun_at": state.escalation_begun_at or now, "ticket": False}
+    )
+    return log(state, Noted(at=now, actor=actor, text=f"asked for the next step of the escalation{why}"))
 
 
 def _with_rank(
@@ -246,19 +356,28 @@ def _with_rank(
     entry = SeveritySet(at=now, former=state.severity, severity=level.label, reason=reason)
     if actor is not None:
         entry = entry.model_copy(update={"actor": actor})
-    state = state.model_copy(update={"rank": level.rank, "severity": level.label})
+    worse = {"roles_from": now} if level.rank < state.rank else {}
+    state = state.model_copy(update={"rank": level.rank, "severity": level.label, **worse})
     if level.update_every is not None and not state.phase.ended:
         due = now + level.update_every
         known = state.next_update_due
         state = state.model_copy(update={"next_update_due": min(known, due) if known else due})
-    state = log(state, entry)
+    return _wake(log(state, entry), pinned, now)
+
+
+def _wake(state: IncidentState, pinned: PinnedConfig, now: datetime) -> IncidentState:
+    """An incident that paged nobody has become one that does."""
     stage = state.escalation
-    silent = stage.due is None and stage.step == 0 and not stage.acknowledged_by and not state.called
-    if silent and level.page != "ticket" and not (state.phase.quiet or state.phase.ended):
-        # Until now nobody was to be woken: a level that pages begins the escalation that was left out.
-        begun = escalation.begin(pinned.policy, now, stage.round)
-        state = state.model_copy(update={"escalation": begun, "escalation_begun_at": now})
-    return state
+    untouched = stage.due is None and not stage.step and not stage.acknowledged_by
+    if not untouched or state.phase.quiet or state.phase.ended or _only_listed(state, pinned):
+        return state
+    return state.model_copy(
+        update={
+            "escalation": escalation.begin(pinned.policy, now, stage.round),
+            "escalation_begun_at": now,
+            "late": (),
+        }
+    )
 
 
 def set_severity(
@@ -268,13 +387,31 @@ def set_severity(
     level = pinned.profile.parse(_text(command.severity, "severity"))
     if level.label == state.severity:
         raise AlreadyDone(f"the severity is {level.label} already")
-    state = _with_rank(state, pinned, level.rank, command.reason[:MAX_TEXT], actor, now)
-    return state.model_copy(update={"severity_set_by_hand": True})
+    state = state.model_copy(update={"severity_set_by_hand": True, "ticket": False})
+    return _with_rank(state, pinned, level.rank, command.reason[:MAX_TEXT], actor, now)
 
 
-def _give(state: IncidentState, role: str, person: str, actor: Actor, now: datetime) -> IncidentState:
+def _give(
+    state: IncidentState, role: str, person: str, actor: Actor, pinned: PinnedConfig, now: datetime
+) -> IncidentState:
     state = state.model_copy(update={"roles": {**state.roles, role: person}})
-    return log(state, RoleAssigned(at=now, actor=actor, role=role, person=person))
+    state = log(state, RoleAssigned(at=now, actor=actor, role=role, person=person))
+    required = pinned.profile.level(state.rank).required_roles
+    if state.roles_complete_at or not required or missing_roles(state, pinned):
+        return state
+    begun = state.declared_at or now
+    text = f"all required roles are assigned, {_minutes(now - begun)} after the declaration"
+    return log(state.model_copy(update={"roles_complete_at": now}), Noted(at=now, text=text))
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{int(span.total_seconds()) // 60} min {int(span.total_seconds()) % 60} s"
+
+
+def missing_roles(state: IncidentState, pinned: PinnedConfig) -> tuple[str, ...]:
+    """Roles that the present severity requires and nobody holds (S-133)."""
+    required = pinned.profile.level(state.rank).required_roles
+    return tuple(role for role in required if role not in state.roles)
 
 
 ROLES = (
@@ -298,9 +435,23 @@ def assign_role(
         raise InvalidArgument(f"role {command.role!r} is unknown: use {', '.join(ROLES)}", field="role")
     if command.person not in pinned.people:
         raise NotFound(f"nobody called {command.person!r} in the configuration", field="person")
-    if state.roles.get(command.role) == command.person:
+    holder = state.roles.get(command.role)
+    if holder == command.person:
         raise AlreadyDone(f"{command.person} is {command.role} already")
-    return _give(state, command.role, command.person, actor, now)
+    if holder and not _commands(state, actor) and actor.person != holder:
+        raise NotAllowed(
+            f"{holder} is {command.role}: {holder} or the commander hands it over (S-136), or it is released",
+            field="role",
+        )
+    return _give(state, command.role, command.person, actor, pinned, now)
+
+
+def _commands(state: IncidentState, actor: Actor) -> bool:
+    """The commander, the deputy, or somebody whose access role stands above both."""
+    leads = (state.roles.get("commander"), state.roles.get("deputy"))
+    return actor.person in leads or any(
+        role in actor.roles for role in (AccessRole.COMMANDER, AccessRole.ADMIN)
+    )
 
 
 def release_role(
@@ -356,7 +507,9 @@ def post_update(
         "next_update_due": None if quiet or not level.update_every else now + level.update_every,
     }
     if command.public:
-        change |= {"public_text": entry.text, "public_at": now}
+        every = level.public_update_every
+        due = None if quiet or not every else now + every
+        change |= {"public_text": entry.text, "public_at": now, "next_public_update_due": due}
     return log(state.model_copy(update=change), entry)
 
 
@@ -367,6 +520,10 @@ def start_runbook(
     if command.runbook not in pinned.runbooks:
         known = ", ".join(sorted(pinned.runbooks)) or "none"
         raise NotFound(f"this incident has no runbook {command.runbook!r}; it has: {known}", field="runbook")
+    if state.run_count >= MAX_RUNS:
+        raise WrongState(f"{MAX_RUNS} runbooks have been started for this incident: go on by hand")
+    if len(state.to_start) >= MAX_PENDING_RUNS:
+        raise WrongState("other runbooks are being started: try again in a moment")
     wanted = RunRequest(runbook=command.runbook, inputs=command.inputs, requester=actor)
     return state.model_copy(update={"to_start": (*state.to_start, wanted)})
 
@@ -387,8 +544,10 @@ def page_people(
         raise InvalidArgument(message, field="target")
     if name not in set(known[kind]):
         raise NotFound(f"no {kind} called {name!r} in the configuration", field="target")
+    if len(state.to_page) >= MAX_PENDING_PAGES:
+        raise WrongState("many people are being called at this moment: try again in a few seconds")
     entry = Noted(at=now, actor=actor, text=f"asked to page {command.target}")
-    asked = f"{command.target}\n{command.message[:MAX_TEXT]}"
+    asked = f"{command.target}\n{command.message[:MAX_PAGE_TEXT]}"
     return log(state.model_copy(update={"to_page": (*state.to_page, asked)}), entry)
 
 
@@ -398,30 +557,34 @@ def record_mitigation(
     """Something was done by hand, or a temporary mitigation is gone."""
     _alive(state)
     if command.removes:
-        return remove_mitigation(state, command.removes, command.text or "removed", actor, now)
+        return remove_mitigation(state, command.removes, command.text[:MAX_TEXT] or "removed", actor, now)
     text = _text(command.text, "text")
+    if len(state.mitigations) >= MAX_MITIGATIONS:
+        raise WrongState(f"the ledger has {MAX_MITIGATIONS} lines already: add a note instead")
     entry = Mitigated(
         at=now,
         actor=actor,
         mitigation=f"m{len(state.mitigations) + 1}",
         text=text,
         temporary=command.temporary,
-        inverse=command.inverse,
+        inverse=command.inverse[:MAX_TEXT],
     )
     state = set_phase(state, Phase.MITIGATING, actor, now) if not state.phase.quiet else state
     state = _note_mitigation(log(state, entry), entry)
-    return begin_hold(state, pinned, now, actor, "mitigated by hand") if not state.firing else state
+    if still_firing(state) or state.phase is Phase.RESOLVED:
+        return state
+    return begin_hold(state, pinned, now, actor, "mitigated by hand")
 
 
 def _note_mitigation(state: IncidentState, entry: Mitigated) -> IncidentState:
     line = Mitigation(
-        id=entry.mitigation,
-        text=entry.text,
+        id=entry.mitigation[:MAX_NAME],
+        text=entry.text[:MAX_MITIGATION],
         temporary=entry.temporary,
         by=entry.actor.shown,
         at=entry.at,
         run=entry.run,
-        inverse=entry.inverse,
+        inverse=entry.inverse[:MAX_MITIGATION],
     )
     return state.model_copy(
         update={
@@ -440,10 +603,16 @@ def remove_mitigation(
         known = ", ".join(m.id for m in standing) or "none"
         raise NotFound(f"no standing mitigation {mitigation!r}; standing: {known}", field="removes")
     lines = tuple(
-        m.model_copy(update={"removed": how}) if m.id == mitigation else m for m in state.mitigations
+        m.model_copy(update={"removed": how[:MAX_MITIGATION]}) if m.id == mitigation else m
+        for m in state.mitigations
     )
     entry = MitigationRemoved(at=now, actor=actor, mitigation=mitigation, how=how)
     return log(state.model_copy(update={"mitigations": lines}), entry)
+
+
+def still_firing(state: IncidentState) -> int:
+    """How many alerts fire."""
+    return len(state.firing) + state.untracked
 
 
 def standing(state: IncidentState) -> tuple[Mitigation, ...]:
@@ -458,6 +627,7 @@ def resolve(
     _alive(state)
     if state.phase is Phase.RESOLVED:
         raise AlreadyDone("the incident is resolved already")
+    _by_the_commander(state, actor, "resolves")
     unknown = [point for point in command.confirmations if point not in CONFIRMATIONS]
     if unknown:
         known = ", ".join(CONFIRMATIONS)
@@ -478,6 +648,7 @@ def resolve(
                 "hold_until": None,
                 "missing_confirmations": missing,
                 "next_update_due": None,
+                "next_public_update_due": None,
                 "escalation": state.escalation.model_copy(update={"due": None}),
             }
         ),
@@ -485,13 +656,23 @@ def resolve(
     )
 
 
+def _by_the_commander(state: IncidentState, actor: Actor, what: str) -> None:
+    """Who leads it says when it is over (S-122, D-39). Where nobody leads, anybody may."""
+    commander = state.roles.get("commander")
+    if commander and actor != SYSTEM and not _commands(state, actor):
+        raise NotAllowed(
+            f"{commander} is the commander and {what} it; to do it yourself, take that role over first",
+            field="actor",
+        )
+
+
 def _ready_to_resolve(state: IncidentState, now: datetime) -> None:
     running = [run.runbook for run in state.runs if not run.ended]
     if running:
         raise WrongState(f"runbook {running[0]} is still running; abort it, wait, or say why with 'anyway'")
-    if state.firing:
+    if fire := still_firing(state):
         names = ", ".join(state.firing_names[:3])
-        raise WrongState(f"{len(state.firing)} alert(s) still fire ({names}); say why with 'anyway'")
+        raise WrongState(f"{fire} alert(s) still fire ({names}); say why with 'anyway'")
     if state.hold_until is not None and now < state.hold_until:
         until = state.hold_until.strftime("%H:%M:%S")
         raise WrongState(f"the monitoring hold lasts until {until} UTC; say why with 'anyway'")
@@ -519,7 +700,9 @@ def merge(
     state: IncidentState, command: Merge, _pinned: PinnedConfig, actor: Actor, now: datetime
 ) -> IncidentState:
     _alive(state)
-    into = _text(command.into, "into")
+    into = _text(command.into, "into")[:MAX_NAME]
+    if into in (state.key, state.number):
+        raise InvalidArgument("an incident cannot be merged into itself", field="into")
     if standing(state):
         raise WrongState("temporary mitigations stand here; remove them or turn them into action items")
     state = log(state, Linked(at=now, actor=actor, relation="merged into", other=into))
@@ -534,9 +717,12 @@ def close(
     _alive(state)
     if state.phase is not Phase.RESOLVED:
         raise WrongState(f"resolve it first: the incident is {state.phase.value}")
+    _by_the_commander(state, actor, "closes")
     running = [run.runbook for run in state.runs if not run.ended]
     if running:
         raise WrongState(f"runbook {running[0]} is still running; abort it or wait for its end")
+    if len(state.items) + len(command.items) > MAX_ITEMS:
+        raise InvalidArgument(f"at most {MAX_ITEMS} action items", field="items")
     for index, item in enumerate(command.items):
         _check_item(item, index, state, pinned, now)
     taken = {item.mitigation: item for item in command.items if item.mitigation}
@@ -547,7 +733,7 @@ def close(
             "item that names it, an owner and a date"
         )
     lines = tuple(
-        m.model_copy(update={"action_item": taken[m.id].text}) if m.id in taken else m
+        m.model_copy(update={"action_item": taken[m.id].text[:MAX_MITIGATION]}) if m.id in taken else m
         for m in state.mitigations
     )
     state = state.model_copy(update={"mitigations": lines, "items": state.items + command.items})
@@ -573,9 +759,26 @@ def _end(state: IncidentState, now: datetime) -> IncidentState:
             "closed_at": now,
             "hold_until": None,
             "next_update_due": None,
+            "next_public_update_due": None,
             "escalation": state.escalation.model_copy(update={"due": None}),
-            "calls": (),
+            "calls": tuple(call for call in state.calls if call.step < MANUAL),
+            "to_start": (),
+            "to_page": (),
         }
+    )
+
+
+def unmerge(state: IncidentState, pinned: PinnedConfig, why: str, now: datetime) -> IncidentState:
+    """The incident that was to go on does not run, so this one does. Whoever has it keeps it."""
+    state = log(state, Refused(at=now, what=f"merge into {state.merged_into}", why=why))
+    held = state.escalation.acknowledged_by
+    if not held:
+        return reopen_round(state, pinned, "the merge failed", SYSTEM, now)
+    state = set_phase(state, Phase.INVESTIGATING, SYSTEM, now, "the merge failed")
+    every = pinned.profile.level(state.rank).update_every
+    due = now + every if every else None
+    return state.model_copy(
+        update={"merged_into": "", "closed_at": None, "children_told": False, "next_update_due": due}
     )
 
 
@@ -602,17 +805,34 @@ def take_report(
     ref = known.model_copy(
         update={
             "run_id": report.run_id,
-            "status": report.outcome if report.ended else report.status,
-            "waits_for": "" if report.ended else report.waits_for,
+            "status": (report.outcome if report.ended else report.status)[:MAX_NAME],
+            "waits_for": "" if report.ended else report.waits_for[:MAX_MITIGATION],
             "ended": report.ended or known.ended,
             "last_seq": max(known.last_seq, report.first_seq + len(report.entries) - 1),
         }
     )
-    runs = tuple(ref if run.workflow_id == ref.workflow_id else run for run in state.runs)
-    state = state.model_copy(update={"runs": runs})
+    state = _with_run(state, ref)
     if report.ended and not known.ended and not _called_by(state, report.workflow_id):
         state = _run_ended(state, report, pinned, now, actor)
     return state
+
+
+def _with_run(state: IncidentState, ref: RunRef) -> IncidentState:
+    """Replace a run's line; of called runs that have ended the oldest give way."""
+    runs = tuple(ref if run.workflow_id == ref.workflow_id else run for run in state.runs)
+    called = [run for run in runs if run.ended and _called_by(state, run.workflow_id)]
+    gone = {run.workflow_id for run in called[: max(len(runs) - 2 * MAX_RUNS, 0)]}
+    kept = tuple(run for run in runs if run.workflow_id not in gone)
+    return state.model_copy(update={"runs": kept})
+
+
+def run_lost(state: IncidentState, workflow_id: str, why: str, now: datetime) -> IncidentState:
+    """A run is over and will not report any more: terminated, or it never began."""
+    known = next((run for run in state.runs if run.workflow_id == workflow_id and not run.ended), None)
+    if known is None:
+        return state
+    ref = known.model_copy(update={"ended": True, "status": why[:MAX_NAME], "waits_for": ""})
+    return log(_with_run(state, ref), RunEnded(at=now, run=workflow_id, outcome="failed", summary=why[:500]))
 
 
 def _called_by(state: IncidentState, workflow_id: str) -> bool:
@@ -628,7 +848,7 @@ def _effect_of(state: IncidentState, entry: AnyEntry, now: datetime) -> Incident
             state = set_phase(state, Phase.MITIGATING, entry.actor, now, entry.text)
     elif isinstance(entry, MitigationRemoved):
         lines = tuple(
-            m.model_copy(update={"removed": entry.how}) if m.id == entry.mitigation else m
+            m.model_copy(update={"removed": entry.how[:MAX_MITIGATION]}) if m.id == entry.mitigation else m
             for m in state.mitigations
         )
         state = state.model_copy(update={"mitigations": lines})
@@ -642,7 +862,7 @@ def _run_ended(
         return state
     if report.outcome == "mitigated":
         return begin_hold(state, pinned, now, actor, report.summary or f"{report.runbook} mitigated it")
-    if not state.firing and state.alerts_seen:
+    if not still_firing(state) and state.alerts_seen:
         return _quiet(state, pinned, now, actor)
     return state
 
@@ -661,6 +881,14 @@ def note_late(state: IncidentState, pinned: PinnedConfig, now: datetime) -> Inci
     return state
 
 
+def roles_due(state: IncidentState, pinned: PinnedConfig) -> datetime | None:
+    """By when the missing roles are to be given; None when none is missing."""
+    begun = state.roles_from or state.declared_at
+    if begun is None or state.phase.quiet or state.phase.ended or not missing_roles(state, pinned):
+        return None
+    return begun + ROLES_WITHIN
+
+
 def response_deadlines(state: IncidentState, pinned: PinnedConfig) -> Iterable[tuple[str, datetime]]:
     """Names and instants of the response targets of the present severity."""
     level = pinned.profile.level(state.rank)
@@ -672,14 +900,24 @@ def response_deadlines(state: IncidentState, pinned: PinnedConfig) -> Iterable[t
 
 
 def undelivered(state: IncidentState, pinned: PinnedConfig, now: datetime) -> IncidentState:
-    """A step reached nobody: the next one is due at once, or, after all were tried, in half a minute."""
-    streak = state.undelivered + 1
-    everyone_tried = streak % (len(pinned.policy.steps) + 1) == 0
-    due = now + RETRY_UNDELIVERED if everyone_tried else now
-    step = state.escalation
-    known = step.due
-    if known is None:  # acknowledged meanwhile
+    """A step reached nobody: the next one is due at once; all tried in vain, the list begins anew in 30 s.
+
+    After a step each has failed, the last resort is next, whatever repeats the policy still has.
+    """
+    stage, policy = state.escalation, pinned.policy
+    if stage.due is None:  # acknowledged, or quiet, meanwhile
         return state
-    return state.model_copy(
-        update={"undelivered": streak, "escalation": step.model_copy(update={"due": min(known, due)})}
-    )
+    streak, steps = state.undelivered + 1, len(policy.steps)
+    total = steps * (policy.repeat + 1)
+    if stage.resorts or (streak >= steps and not policy.last_resort):
+        return begin_anew(state, now)
+    update: dict[str, object] = {"due": min(stage.due, now)}
+    if streak >= steps:
+        update["step"] = total
+    return state.model_copy(update={"undelivered": streak, "escalation": stage.model_copy(update=update)})
+
+
+def begin_anew(state: IncidentState, now: datetime) -> IncidentState:
+    """Everybody was tried and nobody could be reached: from the first step again, with new keys."""
+    stage = state.escalation.model_copy(update={"step": 0, "resorts": 0, "due": now + RETRY_UNDELIVERED})
+    return state.model_copy(update={"escalation": stage, "undelivered": 0, "passes": state.passes + 1})

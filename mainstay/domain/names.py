@@ -68,6 +68,9 @@ DEFER_ITEM = "defer"
 KEYWORDS = ("IncidentId", "IncidentKey", "Title", "Severity", "Service", "Team", "Phase", "Commander")
 BOOLS = ("NeedsApproval",)
 
+LAST_RESORT = "last_resort"
+"""A channel that every worker knows: whoever the fallback route's escalation policy names as last resort."""
+
 HALT_WORKFLOW_ID = "mainstay-halt"
 """Starting a workflow with this id halts every mutation; cancelling it clears the halt."""
 

@@ -42,7 +42,7 @@ async def test_a_viewer_sees_the_state_then_each_change_then_the_end(lab: Lab, d
     await until(stream, "heartbeat")
     await note(lab, view.key, "seen by the watcher")
     revision, texts = snapshot.revision, []
-    while "note: seen by the watcher" not in texts:
+    while "alice noted: seen by the watcher" not in texts:
         delta = await until(stream, "delta")
         assert [entry.seq for entry in delta.entries] == list(range(revision + 1, delta.revision + 1))
         revision = delta.revision
@@ -63,7 +63,7 @@ async def test_a_viewer_resumes_where_he_was(lab: Lab, door: Door) -> None:
     )
     delta = await until(stream, "delta")
     assert [entry.seq for entry in delta.entries] == list(range(before + 1, delta.revision + 1))
-    assert "note: while nobody looked" in [entry.summary for entry in delta.entries]
+    assert "alice noted: while nobody looked" in [entry.summary for entry in delta.entries]
     stream.cancel()
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from mainstay.cli.app import run
 from tests.cli.fakeserver import FakeServer
@@ -42,12 +43,19 @@ class Result:
 Cli = Callable[..., Awaitable[Result]]
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[FakeServer]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def one_server() -> AsyncIterator[FakeServer]:
     made = FakeServer()
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+def server(one_server: FakeServer) -> FakeServer:
+    """It knows no answers and has seen no requests."""
+    one_server.forget()
+    return one_server
 
 
 @pytest.fixture(autouse=True)

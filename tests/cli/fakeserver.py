@@ -35,7 +35,7 @@ Answer = Message | Refusal | Callable[[Any], Any]
 
 @dataclass
 class FakeServer:
-    """``answers`` by method: a message, a refusal, or a function of the request; a list is used up one by one.
+    """``answers`` by method: a message, a refusal, a function of the request; a list is used up.
 
     A method without an answer gives an Outcome that says its name, or an empty message.
     """
@@ -46,13 +46,16 @@ class FakeServer:
     address: str = ""
     server: grpc.aio.Server | None = None
 
+    def forget(self) -> None:
+        self.answers, self.requests, self.metadata = {}, [], []
+
     def of(self, method: str) -> list[Any]:
         return [request for name, request in self.requests if name == method]
 
     def last(self, method: str) -> Any:
         return self.of(method)[-1]
 
-    async def start(self, address: str = "127.0.0.1:0") -> None:
+    async def start(self, credentials: grpc.ServerCredentials | None = None) -> None:
         server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
         for file in FILES:
             for service in file.DESCRIPTOR.services_by_name.values():
@@ -60,7 +63,8 @@ class FakeServer:
                 server.add_generic_rpc_handlers(
                     (grpc.method_handlers_generic_handler(service.full_name, handlers),)
                 )
-        port = server.add_insecure_port(address)
+        free = "127.0.0.1:0"
+        port = server.add_secure_port(free, credentials) if credentials else server.add_insecure_port(free)
         await server.start()
         self.server, self.address = server, f"127.0.0.1:{port}"
 

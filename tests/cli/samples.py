@@ -98,7 +98,8 @@ def change(**changes: Any) -> common_pb2.Change:
         ),
         "title": "Roll payment-service back to revision 3",
         "risk": common_pb2.RISK_MEDIUM,
-        "diff": "--- now\n+++ planned\n@@ -1,2 +1,2 @@\n   spec:\n-    image: shop/pay:2\n+    image: shop/pay:1",
+        "diff": "--- now\n+++ planned\n@@ -1,2 +1,2 @@\n   spec:\n"
+        "-    image: shop/pay:2\n+    image: shop/pay:1",
         "command": "kubectl -n payments rollout undo deployment/payment-service --to-revision=3",
         "digest": DIGEST,
         "warnings": ["2 pods are not ready"],

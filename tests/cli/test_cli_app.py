@@ -16,12 +16,13 @@ import pytest
 from mainstay.cli import exits
 from mainstay.cli.app import app
 from mainstay.domain.errors import KINDS
+from mainstay.gen.mainstay.v1 import incident_pb2
 from mainstay.gen.mainstay.v1 import incident_service_pb2 as pb
 from tests.cli import samples
 from tests.cli.conftest import COMMAND, ROOT, Cli
 from tests.cli.fakeserver import FakeServer
 
-I = "INC-2026-0042"
+REF = "INC-2026-0042"
 GROUPS = {
     "incident": "declare list show timeline watch ack page approve reject withdraw severity role note decide "
     "update resolve reopen merge cancel close",
@@ -73,7 +74,7 @@ def test_every_kind_of_refusal_has_an_exit_code() -> None:
 async def test_refusals_end_with_their_code(cli: Cli, server: FakeServer, kind: str, code: int) -> None:
     """By the name in ErrorInfo, since several kinds share one gRPC status."""
     server.answers["Acknowledge"] = lambda _: KINDS[kind]("it is refused", field="incident")
-    result = await cli("incident", "ack", I, "--json", "--timeout", "1s")
+    result = await cli("incident", "ack", REF, "--json", "--timeout", "1s")
     assert (result.code, result.out) == (code, "")
     assert (result.error["kind"], result.error["message"], result.error["field"]) == (
         kind,
@@ -96,7 +97,7 @@ async def test_statuses_of_others_end_with_a_code_too(
 ) -> None:
     """A proxy in between knows no ErrorInfo."""
     server.answers["Acknowledge"] = status
-    assert (await cli("incident", "ack", I)).code == code
+    assert (await cli("incident", "ack", REF)).code == code
 
 
 async def test_no_server_says_how_to_start_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +115,7 @@ async def test_no_server_says_how_to_start_one(cli: Cli, monkeypatch: pytest.Mon
 async def test_while_the_server_is_away_the_same_request_is_repeated(cli: Cli, server: FakeServer) -> None:
     """Given two answers UNAVAILABLE and then a good one, then the command succeeds, under one request id."""
     server.answers["Acknowledge"] = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.UNAVAILABLE, None]
-    result = await cli("incident", "ack", I, "-v")
+    result = await cli("incident", "ack", REF, "-v")
     sent = server.of("Acknowledge")
     assert (result.code, len(sent)) == (0, 3)
     assert len({each.request_id for each in sent}) == 1
@@ -125,7 +126,7 @@ async def test_while_the_server_is_away_the_same_request_is_repeated(cli: Cli, s
 async def test_what_is_no_absence_is_not_repeated(cli: Cli, server: FakeServer) -> None:
     """A refusal would only be refused again."""
     server.answers["Acknowledge"] = grpc.StatusCode.ABORTED
-    await cli("incident", "ack", I)
+    await cli("incident", "ack", REF)
     assert len(server.of("Acknowledge")) == 1
 
 
@@ -134,7 +135,7 @@ async def test_no_answer_in_time_names_the_request_id_to_repeat_with(cli: Cli, s
     import asyncio
 
     server.answers["Acknowledge"] = asyncio.Event()
-    result = await cli("incident", "ack", I, "--timeout", "300ms")
+    result = await cli("incident", "ack", REF, "--timeout", "300ms")
     assert result.code == 6
     assert f"--request-id {server.last('Acknowledge').request_id}" in result.err
 
@@ -157,7 +158,7 @@ async def test_wrong_global_options_are_wrong_usage(
     """Exit code 2 before anything is sent; a token never travels in clear text by accident."""
     if "--token-file" in arguments:
         monkeypatch.delenv("MAINSTAY_TOKEN")
-    result = await cli("incident", "ack", I, *arguments)
+    result = await cli("incident", "ack", REF, *arguments)
     assert (result.code, server.requests) == (2, [])
     assert said in result.err
     assert "token-of-alice" not in result.err
@@ -168,7 +169,7 @@ async def test_global_options_work_everywhere(
     cli: Cli, server: FakeServer, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Before the command, after it, or as a variable."""
-    command = ["incident", "ack", I]
+    command = ["incident", "ack", REF]
     if where == "environment":
         monkeypatch.setenv("MAINSTAY_TOKEN", "token-of-bob")
     more = [] if where == "environment" else ["--token", "token-of-bob"]
@@ -194,7 +195,7 @@ async def test_the_token_comes_from_the_first_place_that_has_one(
         ("MAINSTAY_TOKEN", "from-variable"),
     ):
         monkeypatch.setenv(variable, value)
-        await cli("incident", "ack", I)
+        await cli("incident", "ack", REF)
         found.append(server.metadata[-1]["authorization"])
     assert found == ["Bearer from-default", "Bearer from-named", "Bearer from-variable"]
 
@@ -202,7 +203,7 @@ async def test_the_token_comes_from_the_first_place_that_has_one(
 async def test_unauthenticated_tells_where_the_token_came_from(cli: Cli, server: FakeServer) -> None:
     """And where another one could come from; never the token."""
     server.answers["Acknowledge"] = KINDS["Unauthenticated"]("unknown token")
-    result = await cli("incident", "ack", I)
+    result = await cli("incident", "ack", REF)
     assert result.code == 4
     assert "came from MAINSTAY_TOKEN" in result.err
     assert "token-of-alice" not in result.err
@@ -210,16 +211,18 @@ async def test_unauthenticated_tells_where_the_token_came_from(cli: Cli, server:
 
 async def test_hostile_text_reaches_no_terminal_and_no_markup(cli: Cli, server: FakeServer) -> None:
     """Escapes and bidirectional overrides are gone, square brackets and colons stand as they were written."""
+    run = incident_pb2.RunReference(workflow_id=samples.HOSTILE, runbook=samples.HOSTILE)
     server.answers["GetIncident"] = samples.got(
-        title=samples.HOSTILE, timeline=[samples.entry(1, samples.HOSTILE, who=samples.HOSTILE)]
+        title=samples.HOSTILE, runs=[run], timeline=[samples.entry(1, samples.HOSTILE, who=samples.HOSTILE)]
     )
     server.answers["ListIncidents"] = pb.ListIncidentsResponse(
         incidents=[samples.summary(1, title=samples.HOSTILE)]
     )
     server.answers["Acknowledge"] = KINDS["WrongState"](samples.HOSTILE)
-    shown = await cli("incident", "show", I)
+    shown = await cli("incident", "show", REF)
     listed = await cli("incident", "list")
-    refused = await cli("incident", "ack", I)
+    refused = await cli("incident", "ack", REF)
+    assert shown.out.count(samples.SHOWN) == 5
     for text in (shown.out, listed.out, refused.err):
         assert samples.SHOWN in text
         assert not set(text) & {"\x1b", "\x07", "\u202e"}
@@ -229,7 +232,7 @@ async def test_json_keeps_hostile_text_exact_but_escaped(cli: Cli, server: FakeS
     """A program gets every character; a terminal is fooled by none of them. Letters of all languages stay."""
     title = samples.HOSTILE + "\x9b\u2028\U000e0041 zażółć 火"
     server.answers["GetIncident"] = samples.got(title=title)
-    result = await cli("incident", "show", I, "--json")
+    result = await cli("incident", "show", REF, "--json")
     assert result.json["title"] == title
     assert not set(result.out) & set("\x1b\x07\u202e\x9b\u2028\U000e0041")
     assert "zażółć 火" in result.out
@@ -292,7 +295,7 @@ async def test_interruption_is_quiet(server: FakeServer) -> None:
 
     server.answers["Acknowledge"] = hang
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "incident", "ack", I, cwd=ROOT, env={**os.environ, "MAINSTAY_ADDRESS": server.address},
+        *COMMAND, "incident", "ack", REF, cwd=ROOT, env={**os.environ, "MAINSTAY_ADDRESS": server.address},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     await asyncio.wait_for(started.wait(), 20)
@@ -304,7 +307,7 @@ async def test_interruption_is_quiet(server: FakeServer) -> None:
 
 async def test_arguments_that_are_no_text_are_wrong_usage(cli: Cli) -> None:
     """Bytes that are not UTF-8 arrive as lone surrogates, which no message can hold."""
-    result = await cli("incident", "note", I, "bad\udcff")
+    result = await cli("incident", "note", REF, "bad\udcff")
     assert result.code == 2
     assert "not UTF-8" in result.err
 

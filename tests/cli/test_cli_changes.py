@@ -8,24 +8,23 @@ from uuid import UUID
 import pytest
 
 from mainstay.domain.incident import CONFIRMATIONS
-from mainstay.gen.mainstay.v1 import common_pb2, incident_pb2
+from mainstay.gen.mainstay.v1 import common_pb2, incident_pb2, on_call_service_pb2, runbook_service_pb2
 from mainstay.gen.mainstay.v1 import incident_service_pb2 as pb
-from mainstay.gen.mainstay.v1 import on_call_service_pb2, runbook_service_pb2
 from tests.cli import samples
 from tests.cli.conftest import Cli
 from tests.cli.fakeserver import FakeServer
 
-I, R = "INC-2026-0042", samples.RUN
+REF, R = "INC-2026-0042", samples.RUN
 CHANGES = [
-    ("incident ack I", "Acknowledge", {"incident": I, "round": 0}),
-    ("incident ack I --round 2", "Acknowledge", {"incident": I, "round": 2}),
+    ("incident ack I", "Acknowledge", {"incident": REF, "round": 0}),
+    ("incident ack I --round 2", "Acknowledge", {"incident": REF, "round": 2}),
     ("incident page I bob -m help", "PagePeople", {"target": "person:bob", "message": "help"}),
     ("incident page I team:shop", "PagePeople", {"target": "team:shop", "message": ""}),
     ("incident severity I SEV1 --reason worse", "SetSeverity", {"severity": "SEV1", "reason": "worse"}),
     ("incident role I commander", "AssignRole", {"role": "commander", "person": ""}),
     ("incident role I scribe bob", "AssignRole", {"role": "scribe", "person": "bob"}),
     ("incident role I scribe --release", "ReleaseRole", {"role": "scribe"}),
-    ("incident note I it is the cache", "AddNote", {"incident": I, "text": "it is the cache"}),
+    ("incident note I it is the cache", "AddNote", {"incident": REF, "text": "it is the cache"}),
     ("incident note I -- --force was used", "AddNote", {"text": "--force was used"}),
     ("incident decide I fail over -b faster", "RecordDecision", {"text": "fail over", "rationale": "faster"}),
     ("incident update I all is well --public", "PostUpdate", {"text": "all is well", "public": True}),
@@ -62,7 +61,7 @@ CHANGES = [
 
 
 def arguments(line: str) -> list[str]:
-    return [{"I": I, "R": R}.get(word, word) for word in line.split()]
+    return [{"I": REF, "R": R}.get(word, word) for word in line.split()]
 
 
 @pytest.mark.parametrize(("line", "method", "fields"), CHANGES, ids=[line for line, *_ in CHANGES])
@@ -96,7 +95,7 @@ async def test_being_so_already_is_success(cli: Cli, server: FakeServer) -> None
     """Asking twice is harmless: exit code 0, and changed says that nothing did."""
     outcome = common_pb2.Outcome(message="alice acknowledged before", changed=False)
     server.answers["Acknowledge"] = pb.AcknowledgeResponse(outcome=outcome)
-    result = await cli("incident", "ack", I, "--json")
+    result = await cli("incident", "ack", REF, "--json")
     assert (result.code, result.json["changed"]) == (0, False)
 
 
@@ -107,7 +106,7 @@ async def test_text_can_come_from_standard_input(
     import io
 
     monkeypatch.setattr("sys.stdin", io.StringIO("line one\nline two\n"))
-    await cli("incident", "note", I, "-")
+    await cli("incident", "note", REF, "-")
     assert server.last("AddNote").text == "line one\nline two"
 
 
@@ -150,7 +149,7 @@ async def test_wrong_usage_is_refused_here_and_asks_nothing(
 async def test_action_items_of_a_close_are_read(cli: Cli, server: FakeServer) -> None:
     """A bare date is due at the end of that day; kind and priority have defaults."""
     result = await cli(
-        "incident", "close", I,
+        "incident", "close", REF,
         "--item", "add an alert; owner=alice; due=2026-12-24; kind=detect; priority=p0; mitigation=m1",
         "--item", "write the guide;owner=bob;due=14d",
     )  # fmt: skip
@@ -195,7 +194,7 @@ async def test_controls_find_the_one_run_of_an_incident(cli: Cli, server: FakeSe
         runs=[ended, incident_pb2.RunReference(workflow_id=R, runbook="restart")]
     )
     server.answers["GetRun"] = samples.got_run()
-    result = await cli("runbook", "pause", I, "--json")
+    result = await cli("runbook", "pause", REF, "--json")
     assert server.last("Pause").run == R
     assert result.json["run"] == R
 
@@ -203,7 +202,7 @@ async def test_controls_find_the_one_run_of_an_incident(cli: Cli, server: FakeSe
 async def test_without_a_run_under_way_there_is_nothing_to_control(cli: Cli, server: FakeServer) -> None:
     """Exit code 5, and where to look."""
     server.answers["GetIncident"] = samples.got(runs=[])
-    result = await cli("runbook", "pause", I)
+    result = await cli("runbook", "pause", REF)
     assert (result.code, server.of("Pause")) == (5, [])
     assert "mainstay incident show" in result.err
 
@@ -242,7 +241,7 @@ async def test_waiting_for_a_run_ends_with_its_outcome(
         samples.got_run(timeline=first),
         samples.got_run(timeline=[*first, samples.entry(2, "ended")], outcome=outcome),
     ]
-    result = await cli("runbook", "run", "restart", "--incident", I, "--wait", "--json")
+    result = await cli("runbook", "run", "restart", "--incident", REF, "--wait", "--json")
     assert result.code == code
     assert result.json["outcome"] == outcome
     assert result.err.count("probe: recent") == 1

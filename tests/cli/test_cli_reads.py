@@ -199,6 +199,7 @@ async def test_status_fails_when_a_part_is_away(
 async def test_version_of_both_sides(cli: Cli, server: FakeServer) -> None:
     """Without --server nothing is asked."""
     alone = await cli("version", "--json")
+    assert (await cli("--version")).out.strip() == alone.json["version"]
     assert list(alone.json) == ["version"]
     assert not server.requests
     server.answers["GetStatus"] = system_service_pb2.GetStatusResponse(version="9.9")

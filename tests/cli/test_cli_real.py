@@ -94,7 +94,7 @@ async def until(real: Cli, *command: str, has: str) -> Result:
 
 
 async def test_an_incident_from_declaration_to_close(real: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Declare, acknowledge, role, note, mitigation, resolve, close with an action item; the time line tells it."""
+    """Declare, acknowledge, note, mitigate, resolve, close with an action item; the time line tells it."""
     number = await declared(real, "Cart fails", "cli-cart", "SEV2")
     for command in (
         ["incident", "ack", number],
@@ -152,9 +152,9 @@ async def test_a_question_is_answered(real: Cli) -> None:
 
 
 async def test_watching_sees_what_others_do(real: Cli) -> None:
-    """Given a watch until it is resolved, when somebody notes and resolves, then it ends with the note told."""
+    """Given a watch, when somebody notes and resolves, then it ends with the note told."""
     number = await declared(real, "Cart is slow", "cli-cart", "SEV3")
-    watching = asyncio.create_task(real("incident", "watch", number, "--until", "monitoring"))
+    watching = asyncio.ensure_future(real("incident", "watch", number, "--until", "monitoring"))
     from mainstay.cli.app import run
 
     for command in (("note", number, "somebody noted"), ("resolve", number, "--confirm", "all")):
@@ -195,8 +195,8 @@ async def test_the_rest_of_the_real_server(real: Cli, monkeypatch: pytest.Monkey
 
 @pytest.mark.capability("S-414")
 async def test_one_place_lists_all_incidents(real: Cli, lab: Lab) -> None:
-    """Given five incidents, then list and filters by severity, state and service return the right ones, with the
-    command line and with Temporal's search attributes."""
+    """Given five incidents, then list and filters by severity, state and service return the right ones, with
+    the command line and with Temporal's search attributes."""
     wanted = [("A", "cli-cart", "SEV1"), ("B", "cli-cart", "SEV2"), ("C", "cli-search", "SEV2")]
     wanted += [("D", "cli-search", "SEV3"), ("E", "cli-search", "SEV1")]
     number = {title: await declared(real, f"Tracked {title}", *rest) for title, *rest in wanted}

@@ -15,7 +15,7 @@ from tests.cli import samples
 from tests.cli.conftest import Terminal
 from tests.cli.fakeserver import FakeServer
 
-I = "INC-2026-0042"
+REF = "INC-2026-0042"
 Start = Callable[..., Terminal]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -72,7 +72,7 @@ async def test_approval_is_asked_after_the_change_was_shown(
     """Only a clear yes is a vote, and it carries the whole digest."""
     server.answers["GetIncident"] = samples.got()
     server.answers["GetRun"] = samples.got_run(change=samples.change(title=samples.HOSTILE))
-    there = terminal("incident", "approve", I)
+    there = terminal("incident", "approve", REF)
     seen = bare(await asyncio.to_thread(there.read_until, "Approve this change? [y/N]"))
     assert samples.SHOWN in seen
     assert "-    image: shop/pay:2" in seen
@@ -99,7 +99,7 @@ async def test_an_unclear_answer_is_asked_again(server: FakeServer, terminal: St
 async def test_resolving_asks_point_by_point(server: FakeServer, terminal: Start) -> None:
     """Given all points confirmed and nothing that speaks against it, then all of them are sent."""
     server.answers["GetIncident"] = samples.got(runs=[], firing=0, firing_names=[])
-    there = terminal("incident", "resolve", I)
+    there = terminal("incident", "resolve", REF)
     for text in CONFIRMATIONS.values():
         await asyncio.to_thread(there.read_until, f"{text}? [y/N]")
         there.type("y\n")
@@ -114,7 +114,7 @@ async def test_a_point_that_is_not_true_needs_a_reason(
 ) -> None:
     """Without one nothing is resolved: exit code 1. What else speaks against it is told first."""
     server.answers["GetIncident"] = samples.got(runs=[], hold_until=samples.stamp(minutes=3, seconds=30))
-    there = terminal("incident", "resolve", I)
+    there = terminal("incident", "resolve", REF)
     for point, text in CONFIRMATIONS.items():
         await asyncio.to_thread(there.read_until, f"{text}? [y/N]")
         there.type("n\n" if point == "data" else "y\n")
@@ -146,7 +146,7 @@ async def test_the_live_board_follows_reconnects_and_ends(server: FakeServer, te
         [samples.delta(3, samples.entry(3, "the third entry"), title="Another title"), samples.end()],
     ]
     server.answers["WatchIncident"] = lambda _: iter(connections.pop(0))
-    there = terminal("incident", "watch", I)
+    there = terminal("incident", "watch", REF)
     await asyncio.to_thread(there.read_until, "declared SEV1 for api")
     assert samples.SHOWN in bare(there.seen)
     assert "\x1b]0;" not in there.seen
@@ -162,7 +162,7 @@ async def test_interrupting_a_watch_is_quiet(server: FakeServer, terminal: Start
     """Ctrl-C is how a watch ends: exit code 130, no error, the cursor is back."""
     never = asyncio.Event()
     server.answers["WatchIncident"] = lambda _: iter([samples.snapshot(), never])
-    there = terminal("incident", "watch", I)
+    there = terminal("incident", "watch", REF)
     await asyncio.to_thread(there.read_until, "declared SEV1 for api")
     there.process.send_signal(2)
     assert await shown(there) == 130

@@ -10,7 +10,7 @@ from tests.cli import samples
 from tests.cli.conftest import Cli
 from tests.cli.fakeserver import FakeServer
 
-I, R = "INC-2026-0042", samples.RUN
+REF, R = "INC-2026-0042", samples.RUN
 VOTES = [("approve", "Approve"), ("reject", "Reject")]
 
 
@@ -21,7 +21,7 @@ def waiting(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize(("command", "method"), VOTES)
-@pytest.mark.parametrize("target", [I, R])
+@pytest.mark.parametrize("target", [REF, R])
 async def test_a_vote_shows_the_change_and_carries_its_whole_digest(
     cli: Cli, server: FakeServer, command: str, method: str, target: str
 ) -> None:
@@ -62,7 +62,7 @@ async def test_a_shortened_digest_is_refused(cli: Cli, server: FakeServer, diges
 
 async def test_without_a_terminal_a_vote_needs_yes_or_a_digest(cli: Cli, server: FakeServer) -> None:
     """Nobody approves blindly because a pipe answered nothing."""
-    result = await cli("incident", "approve", I)
+    result = await cli("incident", "approve", REF)
     assert (result.code, server.requests) == (2, [])
     assert "--digest" in result.err
 
@@ -73,7 +73,7 @@ async def test_nothing_to_approve_is_wrong_state(cli: Cli, server: FakeServer) -
     quiet.ClearField("approval")
     server.answers["GetRun"] = samples.got_run()
     server.answers["GetRun"].run.CopyFrom(quiet)
-    for target in (I, R):
+    for target in (REF, R):
         result = await cli("incident", "approve", target, "--yes")
         assert (result.code, server.of("Approve")) == (5, [])
 
@@ -83,7 +83,7 @@ async def test_of_several_waiting_runs_one_must_be_named(cli: Cli, server: FakeS
     runs = [incident_pb2.RunReference(workflow_id=each, runbook="x") for each in (R, "runbook/k/b/2")]
     server.answers["GetIncident"] = samples.got(runs=runs)
     server.answers["GetRun"] = lambda request: samples.got_run(workflow_id=request.run)
-    result = await cli("incident", "approve", I, "--yes")
+    result = await cli("incident", "approve", REF, "--yes")
     assert (result.code, server.of("Approve")) == (2, [])
     assert R in result.err
     assert "runbook/k/b/2" in result.err
@@ -94,7 +94,7 @@ async def test_a_change_that_is_not_the_one_asked_about_is_never_voted_on(
 ) -> None:
     """Given a view in which change and question differ (planned anew), then nothing is sent."""
     server.answers["GetRun"] = samples.got_run(change=samples.change(digest="sha256:" + "00" * 32))
-    result = await cli("incident", "approve", I, "--yes")
+    result = await cli("incident", "approve", REF, "--yes")
     assert (result.code, server.of("Approve")) == (5, [])
 
 
@@ -111,7 +111,7 @@ async def test_refused_votes_keep_their_names(
 ) -> None:
     """The server's word, its name in the JSON, and the request id."""
     server.answers["Approve"] = refusal
-    result = await cli("incident", "approve", I, "--yes", "--json")
+    result = await cli("incident", "approve", REF, "--yes", "--json")
     assert result.code == code
     assert not result.out
     assert (result.error["kind"], result.error["message"], result.error["exit_code"]) == (
@@ -124,6 +124,6 @@ async def test_refused_votes_keep_their_names(
 
 async def test_a_vote_is_withdrawn(cli: Cli, server: FakeServer) -> None:
     """Of the change that waits, without a question."""
-    result = await cli("incident", "withdraw", I)
+    result = await cli("incident", "withdraw", REF)
     assert result.code == 0
     assert (server.last("Withdraw").run, server.last("Withdraw").digest) == (R, samples.DIGEST)

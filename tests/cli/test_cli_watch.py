@@ -15,7 +15,7 @@ from tests.cli import samples
 from tests.cli.conftest import Cli
 from tests.cli.fakeserver import FakeServer
 
-I = "INC-2026-0042"
+REF = "INC-2026-0042"
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ async def test_entries_come_as_lines_until_the_end(cli: Cli, server: FakeServer)
             samples.end("closed by alice"),
         ]
     )
-    result = await cli("incident", "watch", I)
+    result = await cli("incident", "watch", REF)
     assert result.out.splitlines() == [
         "2026-03-02T03:00:01Z alice: declared SEV1 for api",
         "2026-03-02T03:00:02Z alice: acknowledged",
@@ -59,7 +59,7 @@ async def test_a_lost_connection_is_resumed_by_revision(cli: Cli, server: FakeSe
         [Unavailable("not yet")],
         [samples.delta(4, samples.entry(3, "three"), samples.entry(4, "four")), samples.end()],
     )
-    result = await cli("incident", "watch", I, "-v")
+    result = await cli("incident", "watch", REF, "-v")
     assert [request.after_revision for request in server.of("WatchIncident")] == [0, 3, 3]
     assert [line.split(": ")[-1] for line in result.out.splitlines()] == [
         "declared SEV1 for api",
@@ -79,14 +79,14 @@ async def test_what_no_reconnection_mends_ends_it(
 ) -> None:
     """Once is enough to know."""
     server.answers["WatchIncident"] = lambda _: iter([refusal])
-    result = await cli("incident", "watch", I)
+    result = await cli("incident", "watch", REF)
     assert (result.code, len(server.of("WatchIncident"))) == (code, 1)
 
 
 async def test_no_answer_at_the_beginning_is_told(cli: Cli, server: FakeServer) -> None:
     """Who never saw the incident does not wait for it forever: exit code 6."""
     server.answers["WatchIncident"] = lambda _: iter([Unavailable("Temporal is away")])
-    result = await cli("incident", "watch", I)
+    result = await cli("incident", "watch", REF)
     assert result.code == 6
     assert "Temporal is away" in result.err
 
@@ -97,7 +97,7 @@ async def test_json_is_a_document_a_line(cli: Cli, server: FakeServer) -> None:
     server.answers["WatchIncident"] = connections(
         [samples.snapshot(), beat, samples.delta(3, samples.entry(3, "three")), samples.end()]
     )
-    result = await cli("incident", "watch", I, "--json")
+    result = await cli("incident", "watch", REF, "--json")
     documents = [json.loads(line) for line in result.out.splitlines()]
     assert [each["event"] for each in documents] == ["snapshot", "heartbeat", "delta", "end"]
     assert documents[0]["snapshot"]["phase"] == "mitigating"
@@ -110,4 +110,4 @@ async def test_until_ends_with_success_once_it_has_come_so_far(cli: Cli, server:
     server.answers["WatchIncident"] = connections(
         [samples.snapshot(), samples.delta(3, phase=incident_pb2.PHASE_RESOLVED), samples.delta(4)]
     )
-    assert (await cli("incident", "watch", I, "--until", "resolved")).code == 0
+    assert (await cli("incident", "watch", REF, "--until", "resolved")).code == 0

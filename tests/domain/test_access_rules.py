@@ -64,6 +64,7 @@ def test_every_update_has_a_rule() -> None:
         "RUN_REPORT",
         "CHILD_REPORT",
         "LEASE_GRANTED",
+        "ROLES",
         "LEASE_ASK",
         "LEASE_RELEASE",
         "INCIDENT",
@@ -74,6 +75,7 @@ def test_every_update_has_a_rule() -> None:
         "RECONCILE",
         "HALT",
         "HALT_WORKFLOW_ID",
+        "LAST_RESORT",
     }
     said = {
         n: v

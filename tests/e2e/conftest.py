@@ -12,7 +12,6 @@ import pytest_asyncio
 
 from devstack.cluster import Cluster
 from devstack.player import Player
-from devstack.postgres import Postgres
 from devstack.processes import free_ports
 from devstack.product import Product, stack_env
 from devstack.smtp import Mailbox
@@ -45,9 +44,7 @@ def prometheus_port() -> int:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_world(
-    e2e_folder: Path, e2e_stack: Stack, prometheus_port: int
-) -> AsyncIterator[World]:
+async def shared_world(e2e_folder: Path, e2e_stack: Stack, prometheus_port: int) -> AsyncIterator[World]:
     """The product on PostgreSQL, as in production."""
     stack = e2e_stack
     made = make_world(

@@ -22,12 +22,16 @@ async def by_grpc(call: Awaitable[Any]) -> str:
     try:
         await call
     except grpc.aio.AioRpcError as error:
-        status = rpc_status.from_call(error)
-        assert status is not None, error
-        info = error_details_pb2.ErrorInfo()
-        assert any(detail.Unpack(info) for detail in status.details), error
-        return info.reason
+        return _reason(error)
     return TAKEN
+
+
+def _reason(error: grpc.aio.AioRpcError) -> str:
+    status = rpc_status.from_call(error)
+    assert status is not None, error
+    info = error_details_pb2.ErrorInfo()
+    assert any(detail.Unpack(info) for detail in status.details), error
+    return str(info.reason)
 
 
 async def by_link(link: str) -> str:
@@ -49,8 +53,7 @@ async def by_temporal(handle: WorkflowHandle[Any, Any], update: str, **body: Any
     try:
         await handle.execute_update(update, {"actor": {"person": "alice"}, **body})
     except WorkflowUpdateFailedError as error:
-        assert isinstance(error.cause, ApplicationError), error
-        return error.cause.type or ""
+        return error.cause.type or "" if isinstance(error.cause, ApplicationError) else repr(error.cause)
     except RPCError as error:
         return error.status.name
     return TAKEN

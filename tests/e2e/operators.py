@@ -18,6 +18,9 @@ READER = "victor"
 GOOD, BAD = "v1", "v2"
 """Image tags: what each service runs from its setup on is ``BAD``, and ``GOOD`` is what a rollback goes to."""
 
+QUICK = 4.0
+"""Seconds until the policy ``quick`` pages its second person."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -29,7 +32,12 @@ class Made:
 
 
 PAYMENTS = {
-    "workload": {"cluster": "default", "namespace": "payments", "kind": "Deployment", "name": "payment-service"},
+    "workload": {
+        "cluster": "default",
+        "namespace": "payments",
+        "kind": "Deployment",
+        "name": "payment-service",
+    },
     "critical": True,
     "revenue_impacting": True,
     "public_name": "Payments",
@@ -110,7 +118,11 @@ def _mainstay() -> dict[str, Any]:
                 "sender": "mainstay@example.org",
                 "security": "none",
             },
-            "pager": {"type": "webhook", "url": "env:MAINSTAY_PAGER_URL", "secret": "env:MAINSTAY_PAGER_SECRET"},
+            "pager": {
+                "type": "webhook",
+                "url": "env:MAINSTAY_PAGER_URL",
+                "secret": "env:MAINSTAY_PAGER_SECRET",
+            },
         },
         "prometheus": {"default": {"url": "env:MAINSTAY_PROMETHEUS_URL"}},
         "clusters": {
@@ -154,7 +166,7 @@ def _policies() -> dict[str, list[dict[str, Any]]]:
 
     return {
         "patient": [step("alice", "15m"), step("bob", "15m")],
-        "quick": [step("alice", "4s"), step("bob", "2m")],
+        "quick": [step("alice", f"{QUICK:g}s"), step("bob", "2m")],
         # Far longer than a test: who is reached sooner was reached because the person before could not be.
         "reach-erin": [step("alice", "10m"), step("erin", "10m")],
         "mail-only": [step("alice", "2s"), step("bob", "2s")],

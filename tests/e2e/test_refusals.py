@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from devstack.player import Player
 from devstack.processes import eventually
 from mainstay.domain.names import ACKNOWLEDGE, ADD_NOTE, APPROVE, PAUSE, RESUME

@@ -113,7 +113,9 @@ def payload(*alerts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def alert(service: str, *, at: str = "2026-03-02T03:00:00Z", firing: bool = True, **more: str) -> dict[str, Any]:
+def alert(
+    service: str, *, at: str = "2026-03-02T03:00:00Z", firing: bool = True, **more: str
+) -> dict[str, Any]:
     """One alert. ``at`` tells one firing of it from the next; ``more`` are annotations."""
     return {
         "status": "firing" if firing else "resolved",
@@ -187,7 +189,8 @@ class Incident:
         found = [
             mail
             for mail in self.world.smtp.messages()
-            if mail["References"] == message_id(f"incident/{self.key}", SENDER) and mail["X-Mainstay-Message"] == kind
+            if mail["References"] == message_id(f"incident/{self.key}", SENDER)
+            and mail["X-Mainstay-Message"] == kind
         ]
         return [mail for mail in found if mail["To"].startswith(to)]
 
@@ -209,9 +212,12 @@ class Incident:
         pages = [entry for entry in entries if isinstance(entry, Paged) and entry.reason == "page"]
         return [entry for entry in pages if entry.person.startswith(person)]
 
-    async def journal(self) -> tuple[AnyEntry, ...]:
-        """What the record store has."""
-        return await self.world.store.journal(self.key)
+    async def assert_journal_complete(self, final: IncidentView) -> None:
+        """Every entry that the workflow has counted is in the record store, in a valid chain."""
+        entries = await self.world.store.journal(self.key)
+        assert sorted(entry.seq for entry in entries) == list(range(1, final.revision + 1))
+        report = await self.world.store.verify_chain(self.key)
+        assert (report.intact, report.entries) == (True, final.revision), report
 
     # ---- acting, by the gRPC door
 
@@ -278,7 +284,9 @@ class Incident:
         about = event.get("objectRef", {})
         ours = about.get("namespace") == self.service and about.get("name") == self.service
         plain = about.get("resource") == "deployments" and not about.get("subresource")
-        return ours and plain and "dryRun" not in event["requestURI"] and event["responseStatus"]["code"] < 300
+        return (
+            ours and plain and "dryRun" not in event["requestURI"] and event["responseStatus"]["code"] < 300
+        )
 
     async def deployment(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.world.cluster.api.get(deployment_path(self.service))

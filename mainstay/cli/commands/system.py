@@ -49,6 +49,8 @@ def version(
     server: Annotated[bool, Parameter(negative="", help="Ask the server for its version too.")] = False,
 ) -> None:
     """The version of this command, and of the server."""
+    from mainstay.cli.app import own_version
+
     found: dict[str, str] = {"version": own_version()}
     if server:
         from mainstay.cli import calls
@@ -62,17 +64,6 @@ def version(
     output.say(f"mainstay {found['version']}")
     if server:
         output.say(f"server {found['server_version']} at {session.current().address}")
-
-
-def own_version() -> str:
-    """Of the installed distribution; a checkout that was never installed has none."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("mainstay")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def completion(
