@@ -86,9 +86,7 @@ _log = logging.getLogger("mainstay.worker")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until SIGTERM or SIGINT."""
     check_rooms(Path(__file__))
-    parser = argparse.ArgumentParser(
-        prog="mainstay-worker", description="Runs Mainstay's workflows and activities."
-    )
+    parser = argparse.ArgumentParser(prog="mainstay-worker", description="Runs Mainstay's workflows and activities.")
     parser.add_argument(
         "--queue",
         action="append",

@@ -47,9 +47,7 @@ _TRANSIENT_STATUS = (
 _SECRETS = (
     (re.compile(r"(?i)\b(bearer|basic|token)\s+[\w.~+/=-]{8,}"), r"\1 ***"),
     (
-        re.compile(
-            r"(?i)\b(password|passwd|secret|token|api[_-]?key|signature)(\"?\s*[=:]\s*\"?)[^\s&\",}]+"
-        ),
+        re.compile(r"(?i)\b(password|passwd|secret|token|api[_-]?key|signature)(\"?\s*[=:]\s*\"?)[^\s&\",}]+"),
         r"\1\2***",
     ),
     (re.compile(r"://[^/\s@]+@"), "://***@"),
@@ -129,9 +127,7 @@ def _from_refusal(refusal: Refusal) -> ApplicationError:
 
 def _from_kubernetes(failure: ApiException, doing: str) -> ApplicationError:
     status = int(failure.status or 0)
-    message = (
-        _missing_right(failure) if status == HTTPStatus.FORBIDDEN else f"{status} {status_message(failure)}"
-    )
+    message = _missing_right(failure) if status == HTTPStatus.FORBIDDEN else f"{status} {status_message(failure)}"
     if _namespace_goes_away(failure):
         return transient(_said(doing, message))
     after = retry_after(failure.headers or {}) or _retry_after_body(failure)
@@ -203,9 +199,7 @@ def retry_after(headers: Mapping[str, Any], now: datetime | None = None) -> time
 
 def _retry_after_body(failure: ApiException) -> timedelta | None:
     seconds = (_status_object(failure).get("details") or {}).get("retryAfterSeconds")
-    return (
-        min(timedelta(seconds=seconds), LONGEST_DELAY) if isinstance(seconds, int) and seconds > 0 else None
-    )
+    return min(timedelta(seconds=seconds), LONGEST_DELAY) if isinstance(seconds, int) and seconds > 0 else None
 
 
 def _status_object(failure: ApiException) -> dict[str, Any]:

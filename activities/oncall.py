@@ -20,9 +20,7 @@ _INSTANT = timedelta(microseconds=1)
 class OnCall:
     """The current schedules, with the swaps and overrides that people made in the record store."""
 
-    def __init__(
-        self, config: ConfigHolder, store: Store, *, within: timedelta = timedelta(seconds=1)
-    ) -> None:
+    def __init__(self, config: ConfigHolder, store: Store, *, within: timedelta = timedelta(seconds=1)) -> None:
         """``within``: a record store that takes longer counts as down, because a person is to be paged."""
         self._config = config
         self._store = store

@@ -68,9 +68,7 @@ class Paging:
             return refused(f"channel {contact.channel} needs a person's address")
         return await _hand_over(channel, contact.channel, self._outgoing(config, request, contact, channel))
 
-    def _outgoing(
-        self, config: Config, request: SendRequest, contact: ContactMethod, channel: Channel
-    ) -> Outgoing:
+    def _outgoing(self, config: Config, request: SendRequest, contact: ContactMethod, channel: Channel) -> Outgoing:
         at = self._now()
         message = _completed(config, request)
         links = self._links(message, request.person, at) if channel.supports.links else ()
@@ -124,9 +122,7 @@ def _contact(config: Config, request: SendRequest) -> ContactMethod | Receipt:
     for contact in person.contacts:
         if contact.name == request.method:
             return contact
-    return refused(
-        f"{request.person} has no contact method {request.method!r} in this worker's configuration"
-    )
+    return refused(f"{request.person} has no contact method {request.method!r} in this worker's configuration")
 
 
 def _completed(config: Config, request: SendRequest) -> AnyMessage:
@@ -134,9 +130,7 @@ def _completed(config: Config, request: SendRequest) -> AnyMessage:
     message: AnyMessage = request.message
     incident: IncidentRef = message.incident
     if request.number and not incident.number:
-        message = message.model_copy(
-            update={"incident": incident.model_copy(update={"number": request.number})}
-        )
+        message = message.model_copy(update={"incident": incident.model_copy(update={"number": request.number})})
     service = config.services.get(incident.service)
     if isinstance(message, PageMessage) and service and not message.references:
         message = message.model_copy(update={"references": tuple(service.links.items())})

@@ -78,9 +78,7 @@ def main() -> int:
     parser.add_argument("--soak", action="store_true", help="the long sizes: 10,000 parked incidents")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all documents as one JSON list")
     parser.add_argument("--strict", action="store_true", help="exit code 1 when a goal is missed")
-    parser.add_argument(
-        "--synchronous", choices=("1", "2"), default="2", help="of Temporal's SQLite (2: as shipped)"
-    )
+    parser.add_argument("--synchronous", choices=("1", "2"), default="2", help="of Temporal's SQLite (2: as shipped)")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.names if name not in BENCHMARKS]
     if unknown:

@@ -57,9 +57,7 @@ class Receivers:
     async def __aenter__(self) -> Self:
         self._controller = Controller(self, hostname="127.0.0.1", port=int(self.smtp.rpartition(":")[2]))
         self._controller.start()
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", int(self.pager.rpartition(":")[2])
-        )
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", int(self.pager.rpartition(":")[2]))
         return self
 
     async def __aexit__(

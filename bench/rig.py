@@ -96,9 +96,7 @@ async def rig(*, synchronous: str = "2", worker: tuple[str, ...] = ("worker.py",
             log=folder / "bare.log",
             cwd=ROOT,
         )
-        await asyncio.gather(
-            stack.enter_async_context(product), _start_bare(stack, bare, folder / "bare.log")
-        )
+        await asyncio.gather(stack.enter_async_context(product), _start_bare(stack, bare, folder / "bare.log"))
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
         yield Rig(temporal, product, bare, client, receivers.arrivals, synchronous)
 

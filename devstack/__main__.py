@@ -51,9 +51,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m devstack", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("up", help="start the stack and run until Ctrl-C")
-    run.add_argument(
-        "parts", nargs="*", metavar="part", help=f"of: {', '.join(PARTS)} (all when none is named)"
-    )
+    run.add_argument("parts", nargs="*", metavar="part", help=f"of: {', '.join(PARTS)} (all when none is named)")
     run.add_argument("--data-dir", type=Path, default=DATA_DIR)
     run.add_argument("--no-ui", action="store_true", help="without Temporal's web page")
     run.add_argument("--webhook-url", default="http://127.0.0.1:9/", help="where Alertmanager posts alerts")

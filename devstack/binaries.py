@@ -27,9 +27,7 @@ GO_SETS = Path(__file__).parent / "go"
 
 _KUBE_VERSION = "k8s.io/component-base/version"
 _KUBE_STAMPS = {"gitVersion": "v1.34.4", "gitMajor": "1", "gitMinor": "34"}
-_KUBE_LDFLAGS = " ".join(
-    ["-s -w", *(f"-X {_KUBE_VERSION}.{key}={value}" for key, value in _KUBE_STAMPS.items())]
-)
+_KUBE_LDFLAGS = " ".join(["-s -w", *(f"-X {_KUBE_VERSION}.{key}={value}" for key, value in _KUBE_STAMPS.items())])
 
 
 class MissingToolError(RuntimeError):
@@ -83,9 +81,7 @@ PARTS: dict[str, Part] = {
         Part("etcd", "v3.6.6", "go.etcd.io/etcd/server/v3", "3.6.0", "kubernetes"),
         Part("temporal-ui-server", "v2.56.0", "github.com/temporalio/ui-server/v2/cmd/server", "2.56.0"),
         Part("kwok", "v0.7.0", "sigs.k8s.io/kwok/cmd/kwok", "0.7.0"),
-        Part(
-            "prometheus", "v0.305.0", "github.com/prometheus/prometheus/cmd/prometheus", "3.5.0", "prometheus"
-        ),
+        Part("prometheus", "v0.305.0", "github.com/prometheus/prometheus/cmd/prometheus", "3.5.0", "prometheus"),
         Part("promtool", "v0.305.0", "github.com/prometheus/prometheus/cmd/promtool", "3.5.0", "prometheus"),
         Part("alertmanager", "v0.28.1", "github.com/prometheus/alertmanager/cmd/alertmanager", "0.28.1"),
         Part("amtool", "v0.28.1", "github.com/prometheus/alertmanager/cmd/amtool", "0.28.1"),
@@ -166,9 +162,7 @@ def _fits(version: tuple[int, ...] | None, lowest: str) -> bool:
 def _build(part: Part, report: Report) -> Path:
     go = shutil.which("go")
     if go is None:
-        raise MissingToolError(
-            _missing(part, "there is no `go` on PATH to build it", "install Go 1.24 or later, then")
-        )
+        raise MissingToolError(_missing(part, "there is no `go` on PATH to build it", "install Go 1.24 or later, then"))
     try:
         part.cached.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -201,9 +195,7 @@ def _lock(part: Part, report: Report) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() - said > PROGRESS_SECONDS:
                     said = time.monotonic()
-                    report(
-                        f"{part.name} {part.version}: another process builds it, waiting {said - since:.0f} s"
-                    )
+                    report(f"{part.name} {part.version}: another process builds it, waiting {said - since:.0f} s")
                 time.sleep(0.2)
         yield
 
@@ -218,9 +210,7 @@ def _compile(part: Part, go: str, report: Report) -> None:
         code = _run_go(part, go, out, log, lambda: report(_elapsed(part, "building", since)))
         if code != 0:
             tail = " | ".join(log.read_text(errors="replace").strip().splitlines()[-4:])
-            raise MissingToolError(
-                _missing(part, f"its build failed ({tail})", "restore access to Go modules, then")
-            )
+            raise MissingToolError(_missing(part, f"its build failed ({tail})", "restore access to Go modules, then"))
         built = next(out.iterdir())
         built.chmod(0o755)
         built.replace(part.cached)

@@ -143,9 +143,7 @@ class Cluster:
         counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")]
         return seen and counts == [wanted] * 3
 
-    async def wait_rollout(
-        self, namespace: str, name: str, *, kind: str = "deployments", seconds: float = 30
-    ) -> None:
+    async def wait_rollout(self, namespace: str, name: str, *, kind: str = "deployments", seconds: float = 30) -> None:
         """Wait for `rollout_done`; raises `TimeoutError` telling how far it came and what its pods do."""
         try:
             await eventually(
@@ -169,9 +167,7 @@ class Cluster:
         Its rights are what the Roles and bindings say that the caller applies.
         """
         meta = {"name": name, "namespace": namespace}
-        await self.apply(
-            yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-        )
+        await self.apply(yaml.safe_dump({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
         await self.apply(yaml.safe_dump({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta}))
         answer = await self.api.request(
             "POST",

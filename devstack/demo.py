@@ -76,9 +76,7 @@ def main() -> int:
     parser.add_argument("--context", default="", help="a kubeconfig context in place of the embedded cluster")
     parser.add_argument("--temporal", default="", metavar="ADDRESS", help="an existing Temporal server")
     parser.add_argument("--data-dir", type=Path, default=Path("var"), help="where data and logs go (var)")
-    parser.add_argument(
-        "--fresh", action="store_true", help="forget what earlier runs left in the data folder"
-    )
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs left in the data folder")
     chosen = parser.parse_args()
     console = Console(highlight=False)
     if chosen.fresh:
@@ -106,9 +104,7 @@ async def _main(chosen: argparse.Namespace, console: Console) -> None:
     ]
     if not chosen.temporal:
         parts.append("temporal")
-    console.print(
-        "[bold]Mainstay[/] starts its embedded stack (the first time builds it: about a quarter of an hour)"
-    )
+    console.print("[bold]Mainstay[/] starts its embedded stack (the first time builds it: about a quarter of an hour)")
     async with _stack(chosen, console, parts, ports, token) as (stack, temporal):
         env = stack_env(
             smtp=stack.smtp.address,
@@ -183,9 +179,7 @@ def _token_file(product: Product) -> None:
 # ---- the story ------------------------------------------------------------------------------------
 
 
-async def _play(
-    chosen: argparse.Namespace, console: Console, stack: Stack, product: Product, temporal: str
-) -> None:
+async def _play(chosen: argparse.Namespace, console: Console, stack: Stack, product: Product, temporal: str) -> None:
     alice, bob = Player(product.grpc, product.tokens["alice"]), Player(product.grpc, product.tokens["bob"])
     people = {name: Player(product.grpc, product.tokens[name]) for name in PEOPLE}
     _urls(console, stack, product, chosen)
@@ -231,9 +225,7 @@ async def _tidy(console: Console, commander: Player) -> None:
     try:
         await eventually(gone, 30, "the end of earlier incidents")
     except TimeoutError:
-        raise RuntimeError(
-            'incidents of an earlier run do not end; forget them with ARGS="--fresh"'
-        ) from None
+        raise RuntimeError('incidents of an earlier run do not end; forget them with ARGS="--fresh"') from None
 
 
 def _urls(console: Console, stack: Stack, product: Product, chosen: argparse.Namespace) -> None:
@@ -252,9 +244,7 @@ def _urls(console: Console, stack: Stack, product: Product, chosen: argparse.Nam
     for name, url in lines.items():
         console.print(f"  {name:<14}{url}", markup=False, soft_wrap=True)
     console.print()
-    console.print(
-        "  Escalation waits of seconds, not minutes: examples/shop/overlays/demo.yaml", markup=False
-    )
+    console.print("  Escalation waits of seconds, not minutes: examples/shop/overlays/demo.yaml", markup=False)
     console.print()
 
 
@@ -283,9 +273,7 @@ async def _watch(stage: Stage, player: Player, ref: str) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _mail(
-    stack: Stack, check: Callable[[EmailMessage], bool], what: str, seconds: float = 90
-) -> EmailMessage:
+async def _mail(stack: Stack, check: Callable[[EmailMessage], bool], what: str, seconds: float = 90) -> EmailMessage:
     try:
         return await stack.smtp.wait_for(check, seconds)
     except TimeoutError:
@@ -336,9 +324,7 @@ async def _person(
         stage.say(f"{question} [bold]yes[/] (--yes)")
         return True
     stage.say(f"[bold yellow]{question}[/] press Enter, or: {how}")
-    typed = (
-        asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline) if sys.stdin.isatty() else None
-    )
+    typed = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline) if sys.stdin.isatty() else None
     while not await done():
         if typed is not None and typed.done():
             return True

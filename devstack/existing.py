@@ -69,18 +69,13 @@ class ExistingCluster:
 
     async def wait_rollout(self, namespace: str, name: str, *, seconds: float = 180) -> None:
         """Real nodes pull images: it may take minutes. Raises TimeoutError."""
-        await eventually(
-            lambda: self._rolled_out(namespace, name), max(seconds, 180), f"rollout of {namespace}/{name}"
-        )
+        await eventually(lambda: self._rolled_out(namespace, name), max(seconds, 180), f"rollout of {namespace}/{name}")
 
     async def _rolled_out(self, namespace: str, name: str) -> bool:
         found = await self.api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
         status, wanted = found.get("status", {}), found["spec"].get("replicas", 1)
         seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
-        return (
-            seen
-            and [status.get(k, 0) for k in ("replicas", "updatedReplicas", "readyReplicas")] == [wanted] * 3
-        )
+        return seen and [status.get(k, 0) for k in ("replicas", "updatedReplicas", "readyReplicas")] == [wanted] * 3
 
     async def _answers(self) -> bool:
         try:

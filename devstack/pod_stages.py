@@ -60,9 +60,7 @@ def pod_stages() -> list[dict[str, Any]]:
     """The kwok `Stage` documents for pods."""
     return [
         *_starts(),
-        _stage(
-            "slow-ready", "slow", [_exists(_RUNNING), _not_ready()], _status(True, _STARTED), SLOW_SECONDS
-        ),
+        _stage("slow-ready", "slow", [_exists(_RUNNING), _not_ready()], _status(True, _STARTED), SLOW_SECONDS),
         _stage("crash-down", "crash", [_exists(_RUNNING)], _crashed(), CRASH_UP_SECONDS, event=_BACK_OFF),
         _stage("crash-up", "crash", [_exists(_WAITING)], _again(ready=False), CRASH_BACKOFF_SECONDS),
         _stage("oom-down", "oom", [_exists(_RUNNING)], _killed(), OOM_UP_SECONDS, event=_OOM),

@@ -107,9 +107,7 @@ class Process:
         until = time.monotonic() + deadline_seconds
         while time.monotonic() < until:
             if not self.running:
-                raise ProcessFailedError(
-                    self._fault(f"ended with code {self._returncode()} before it was ready")
-                )
+                raise ProcessFailedError(self._fault(f"ended with code {self._returncode()} before it was ready"))
             try:
                 async with asyncio.timeout(max(0.1, until - time.monotonic())):
                     if await check():

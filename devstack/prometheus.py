@@ -130,8 +130,7 @@ class Prometheus:
             },
             "rule_files": [str(self._dir / f"rules-{index}.yml") for index in range(len(self._rules))],
             "scrape_configs": [
-                {"job_name": job, "static_configs": [{"targets": [target]}]}
-                for job, target in self._targets.items()
+                {"job_name": job, "static_configs": [{"targets": [target]}]} for job, target in self._targets.items()
             ],
         }
         if self._alertmanager:

@@ -236,9 +236,7 @@ class Traffic:
             registry=self.registry,
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
         )
-        self._pods = Gauge(
-            "shop_ready_pods", "Ready pods behind the service.", ["service"], registry=self.registry
-        )
+        self._pods = Gauge("shop_ready_pods", "Ready pods behind the service.", ["service"], registry=self.registry)
         # From zero on: a rate needs the series to be there before its first request.
         for code in ("200", "500", "503"):
             self._requests.labels(SERVICE, code, "none")

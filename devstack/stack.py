@@ -122,9 +122,7 @@ class Stack:
         await asyncio.to_thread(lambda: ensure(self._binaries(), report=self._report))
         starts: dict[str, asyncio.Task[None]] = {}
         for name in self.parts:
-            starts[name] = asyncio.create_task(
-                self._start_part(name, [starts[n] for n in STARTS_AFTER.get(name, ())])
-            )
+            starts[name] = asyncio.create_task(self._start_part(name, [starts[n] for n in STARTS_AFTER.get(name, ())]))
         try:
             await asyncio.gather(*starts.values())
         except BaseException:
@@ -176,11 +174,7 @@ class Stack:
     def _binaries(self) -> list[str]:
         embedded = [part for part in self.parts if not (part == "cluster" and self._context)]
         wanted = [binary for part in embedded for binary in BINARIES.get(part, ())]
-        return (
-            [*wanted, "temporal-ui-server"]
-            if self._temporal_options["ui"] and "temporal" in self.parts
-            else wanted
-        )
+        return [*wanted, "temporal-ui-server"] if self._temporal_options["ui"] and "temporal" in self.parts else wanted
 
     def _part(self, name: str, kind: type[T]) -> T:
         part = self._all.get(name)
@@ -201,9 +195,7 @@ class Stack:
                 release = REAL if self._context else EMBEDDED
                 return Shop(folder, self.any_cluster, port=port, release=release)
             case "alertmanager":
-                return Alertmanager(
-                    folder, webhook_url=self._webhook_url, webhook_token=self.webhook_token, port=port
-                )
+                return Alertmanager(folder, webhook_url=self._webhook_url, webhook_token=self.webhook_token, port=port)
             case "prometheus":
                 return Prometheus(
                     folder,

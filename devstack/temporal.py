@@ -202,9 +202,7 @@ class TemporalServer:
     def _write_config(self) -> None:
         for folder in ("config", "ui-config", "logs"):
             (self._dir / folder).mkdir(parents=True, exist_ok=True)
-        _write_yaml(
-            self._dir / "config" / "dynamic.yaml", {k: [{"value": v}] for k, v in self._dynamic.items()}
-        )
+        _write_yaml(self._dir / "config" / "dynamic.yaml", {k: [{"value": v}] for k, v in self._dynamic.items()})
         _write_yaml(self._dir / "config" / "embedded.yaml", self._server_config())
         _write_yaml(self._dir / "ui-config" / "embedded.yaml", self._ui_config())
 
@@ -301,20 +299,14 @@ class TemporalServer:
         await self._create_namespace(client)
         await eventually(lambda: self._namespace_known(client), USABLE_SECONDS, "the namespace being known")
         if await self._add_search_attributes(client):
-            await eventually(
-                lambda: self._probe_started(client), USABLE_SECONDS, "search attributes being usable"
-            )
-            await eventually(
-                lambda: self._probe_listed(client), USABLE_SECONDS, "search attributes being listed"
-            )
+            await eventually(lambda: self._probe_started(client), USABLE_SECONDS, "search attributes being usable")
+            await eventually(lambda: self._probe_listed(client), USABLE_SECONDS, "search attributes being listed")
             await self._delete_probe(client)
 
     async def _create_namespace(self, client: Client) -> None:
         retention = Duration()
         retention.FromTimedelta(RETENTION)
-        request = RegisterNamespaceRequest(
-            namespace=self.namespace, workflow_execution_retention_period=retention
-        )
+        request = RegisterNamespaceRequest(namespace=self.namespace, workflow_execution_retention_period=retention)
         try:
             await client.workflow_service.register_namespace(request)
         except RPCError as fault:
@@ -324,9 +316,7 @@ class TemporalServer:
     async def _namespace_known(self, client: Client) -> bool:
         """Whether the frontend's cache, and not only its database, has the namespace."""
         try:
-            await client.workflow_service.describe_namespace(
-                DescribeNamespaceRequest(namespace=self.namespace)
-            )
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=self.namespace))
             await client.workflow_service.list_workflow_executions(
                 ListWorkflowExecutionsRequest(namespace=self.namespace, page_size=1)
             )
@@ -339,11 +329,7 @@ class TemporalServer:
         listed = await client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=self.namespace)
         )
-        missing = {
-            name: kind
-            for name, kind in self._search_attributes.items()
-            if name not in listed.custom_attributes
-        }
+        missing = {name: kind for name, kind in self._search_attributes.items() if name not in listed.custom_attributes}
         if missing:
             await client.operator_service.add_search_attributes(
                 AddSearchAttributesRequest(
@@ -380,9 +366,7 @@ class TemporalServer:
         set_ones = " AND ".join(f"{name} IS NOT NULL" for name in self._search_attributes)
         try:
             answer = await client.workflow_service.list_workflow_executions(
-                ListWorkflowExecutionsRequest(
-                    namespace=self.namespace, query=f"WorkflowId = '{PROBE}' AND {set_ones}"
-                )
+                ListWorkflowExecutionsRequest(namespace=self.namespace, query=f"WorkflowId = '{PROBE}' AND {set_ones}")
             )
         except RPCError:
             return False

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from mainstay.cli.reference import reference as cli_reference
 from mainstay.config.files import KINDS
 from mainstay.config.schemas import PATTERNS
 from mainstay.config.settings import Settings
@@ -41,6 +42,7 @@ def pages() -> dict[Path, str]:
         reference / "catalogue.md": HEAD + _catalogue(),
         reference / "runbook.md": HEAD + _runbook(),
         reference / "config.md": HEAD + _config(),
+        reference / "cli.md": cli_reference(),
     }
 
 

@@ -91,9 +91,7 @@ def setup_logging(*, json: bool, level: int = logging.INFO, stream: TextIO | Non
         cache_logger_on_first_use=False,
     )
     renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if json
-        else structlog.dev.ConsoleRenderer(colors=False)
+        structlog.processors.JSONRenderer(ensure_ascii=False) if json else structlog.dev.ConsoleRenderer(colors=False)
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
@@ -135,9 +133,7 @@ def setup_tracing(
             return None
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-        exporter = OTLPSpanExporter(
-            endpoint=otlp_endpoint, insecure=not otlp_endpoint.startswith("https"), timeout=5
-        )
+        exporter = OTLPSpanExporter(endpoint=otlp_endpoint, insecure=not otlp_endpoint.startswith("https"), timeout=5)
     provider = TracerProvider(resource=Resource.create({"service.name": process}))
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
     if globally:
@@ -155,9 +151,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        self.requests = self._counter(
-            "mainstay_requests", "Requests answered, by door and outcome.", "door", "outcome"
-        )
+        self.requests = self._counter("mainstay_requests", "Requests answered, by door and outcome.", "door", "outcome")
         self.alerts = self._counter(
             "mainstay_alerts", "Alerts received: accepted, unparseable or rejected.", "source", "outcome"
         )

@@ -58,5 +58,23 @@ def main(out: Path = OUT) -> None:
     sys.stdout.write(f"wrote {out}\n")
 
 
+def stale(out: Path = OUT) -> list[str]:
+    """Names of the files in ``out`` that are not what ``proto`` says now."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = {path.relative_to(folder): path.read_text() for path in generate(Path(folder))}
+    here = {path.relative_to(out): path.read_text() for path in out.rglob("*_pb2*.py*")}
+    return sorted(str(name) for name in fresh.keys() | here.keys() if fresh.get(name) != here.get(name))
+
+
+def check() -> None:
+    """Exit 1 when the generated code is not up to date."""
+    found = stale()
+    if found:
+        sys.exit(f"mainstay/gen is not what proto/ says: run make proto ({', '.join(found)})")
+
+
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:2]))
+    if sys.argv[1:] == ["--check"]:
+        check()
+    else:
+        main(*(Path(argument) for argument in sys.argv[1:2]))

@@ -43,9 +43,7 @@ def wall_times() -> st.SearchStrategy[time]:
 
 def restrictions() -> st.SearchStrategy[Restriction]:
     some_days = st.lists(st.sampled_from(DAYS), min_size=1, max_size=7, unique=True).map(tuple)
-    return st.builds(
-        Restriction, start=wall_times(), end=wall_times(), days=st.one_of(st.just(DAYS), some_days)
-    )
+    return st.builds(Restriction, start=wall_times(), end=wall_times(), days=st.one_of(st.just(DAYS), some_days))
 
 
 def layers() -> st.SearchStrategy[Layer]:
@@ -57,9 +55,7 @@ def layers() -> st.SearchStrategy[Layer]:
     return st.builds(
         Layer,
         name=st.sampled_from(("first", "second", "third")),
-        people=st.lists(st.sampled_from(("alice", "bob", "carol", "dave")), min_size=1, max_size=4).map(
-            tuple
-        ),
+        people=st.lists(st.sampled_from(("alice", "bob", "carol", "dave")), min_size=1, max_size=4).map(tuple),
         start=minutes(datetime(2025, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
         turn=turns,
         time_zone=st.sampled_from((None, *ZONES)),

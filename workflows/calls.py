@@ -65,9 +65,7 @@ def why(error: BaseException) -> tuple[str, str]:
     """(kind, message) of a failed activity or child, unwrapped to its cause."""
     cause: BaseException | None = error
     while isinstance(cause, ActivityError) or (
-        isinstance(cause, FailureError)
-        and cause.cause is not None
-        and not isinstance(cause, ApplicationError)
+        isinstance(cause, FailureError) and cause.cause is not None and not isinstance(cause, ApplicationError)
     ):
         if cause.cause is None:
             break
@@ -97,9 +95,7 @@ async def _ask_here(name: str, request: object, answer: type[T]) -> T:
     return cast(T, given)
 
 
-def _start(
-    name: str, request: object, answer: type[T], summary: str, chosen: Options
-) -> workflow.ActivityHandle[T]:
+def _start(name: str, request: object, answer: type[T], summary: str, chosen: Options) -> workflow.ActivityHandle[T]:
     return workflow.start_activity(
         name, request, result_type=answer, summary=summary[:SUMMARY], **cast(dict[str, Any], chosen)
     )

@@ -114,9 +114,7 @@ class IncidentWorkflow(Following, Recording):
 
     async def _live(self, parts: list[asyncio.Task[None]]) -> None:
         """Until it is over, or its history has grown long at a moment when nobody is being paged."""
-        await self._undisturbed(
-            lambda: self._finished() or self._long() or any(map(_broke, self._tasks(parts)))
-        )
+        await self._undisturbed(lambda: self._finished() or self._long() or any(map(_broke, self._tasks(parts))))
         _no_part_broke(self._tasks(parts))
 
     def _tasks(self, parts: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
@@ -193,9 +191,7 @@ class IncidentWorkflow(Following, Recording):
         wanted = (declared.severity if declared else "") or route_severity
         level, why, known = self._level(wanted, impact)
         how = "person" if declared else "alert"
-        actor = (declared.actor if declared else None) or (
-            SYSTEM if declared is None else Actor(person="unknown")
-        )
+        actor = (declared.actor if declared else None) or (SYSTEM if declared is None else Actor(person="unknown"))
         named = (declared.title if declared else "") or title or (alerts[0].name if alerts else "incident")
         self._set(
             title=plain(named, lifecycle.MAX_NAME),
@@ -267,9 +263,7 @@ class IncidentWorkflow(Following, Recording):
             why = f"meant for incident {batch.incident_key}"
             self._log(Refused(at=workflow.now(), what=f"{len(batch.alerts)} alert(s)", why=why))
         else:
-            self._state = lifecycle.take_alerts(
-                self._state, batch, self._pinned, workflow.now(), ALERT_SOURCE
-            )
+            self._state = lifecycle.take_alerts(self._state, batch, self._pinned, workflow.now(), ALERT_SOURCE)
         self._after()
 
     @workflow.signal(name=names.RUN_REPORT, description="What a runbook run has done (sent by the run)")
@@ -496,8 +490,8 @@ def _broke(task: asyncio.Task[None]) -> bool:
 
 
 def _no_part_broke(tasks: list[asyncio.Task[None]]) -> None:
-    """A part that ended with an error is a bug of ours. It holds the workflow until it is mended: an activity's
-    failure that nobody caught must not end the incident, as Temporal would have it."""
+    """A part that ended with an error is a bug of ours. It holds the workflow until it is mended: a failure of
+    an activity that nobody caught must not end the incident, as Temporal would have it."""
     for task in tasks:
         if _broke(task):
             raise RuntimeError(f"a part of the incident broke: {task.exception()!r}") from task.exception()

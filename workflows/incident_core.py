@@ -66,9 +66,7 @@ class IncidentCore:
             return ()
         return tuple(ResolvedMethod(method=c.name, channel=c.channel) for c in person.contacts)
 
-    async def _until(
-        self, changed: Callable[[], bool], at: datetime | None = None, summary: str | None = None
-    ) -> None:
+    async def _until(self, changed: Callable[[], bool], at: datetime | None = None, summary: str | None = None) -> None:
         """Wait for a change, an instant, or the end of this run, whichever is first."""
         if at is None:
             await workflow.wait_condition(lambda: self._stopping or changed())
@@ -77,9 +75,7 @@ class IncidentCore:
         if left.total_seconds() <= 0:
             return
         try:
-            await workflow.wait_condition(
-                lambda: self._stopping or changed(), timeout=left, timeout_summary=summary
-            )
+            await workflow.wait_condition(lambda: self._stopping or changed(), timeout=left, timeout_summary=summary)
         except TimeoutError:
             return
 

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain.access import SYSTEM
     from mainstay.domain.errors import Refusal
     from mainstay.domain.incident import Close, ItemDraft, Phase, PostUpdate, RunRef, RunRequest, public_state
-    from mainstay.domain.lifecycle import TOLD
+    from mainstay.domain.lifecycle import ROLES_LATE, TOLD
     from mainstay.domain.message import NoticeMessage, StatusMessage
     from mainstay.domain.model import digest
     from mainstay.domain.runbook.run import RunInput
@@ -42,7 +42,6 @@ PUBLIC_TEXT = {
     "cancelled": "We have looked into the report about {service}: there is no problem.",
     "merged": "The problem with {service} is followed as part of another incident.",
 }
-ROLES_LATE = "required roles"
 HOLD = "monitoring hold"
 AUTO_CLOSE = "auto close"
 RUNS_LATE = "end of runbooks"
@@ -70,10 +69,9 @@ class Following(Paging):
         """The nearest instant at which a rule of time applies, with its name."""
         state, found = self._state, []
         if state.phase.ended:
-            waits = bool(self._open_runs()) and state.closed_at and RUNS_LATE not in state.late
-            return (
-                (state.closed_at + options.RUNS_END_WITHIN, RUNS_LATE) if waits and state.closed_at else None
-            )
+            if state.closed_at is None or not self._awaits_runs():
+                return None
+            return state.closed_at + options.RUNS_END_WITHIN, RUNS_LATE
         if not state.escalation.acknowledged_by and not state.phase.quiet:
             for name, due in lifecycle.response_deadlines(state, self._pinned):
                 if name not in state.late:
@@ -255,9 +253,7 @@ class Following(Paging):
             if public:
                 self._set(public_text=text, public_at=now)
         else:
-            self._state = lifecycle.post_update(
-                self._state, command, self._pinned, SYSTEM, now, automatic=True
-            )
+            self._state = lifecycle.post_update(self._state, command, self._pinned, SYSTEM, now, automatic=True)
         self._tell_update(text, "mainstay")
 
     def _tell_update(self, text: str, by: str) -> None:
@@ -365,9 +361,8 @@ class Following(Paging):
         ref = RunRef(workflow_id=workflow_id, runbook=wanted.runbook)
         self._set(runs=(*self._state.runs, ref))
         self._log(RunStarted(at=workflow.now(), runbook=wanted.runbook, run=workflow_id))
-        if not await self._start(
-            names.RUNBOOK, given, workflow_id, f"Runbook {wanted.runbook}: {state.title}"
-        ):
+        summary = f"Runbook {wanted.runbook}: {state.title}"
+        if not await self._start(names.RUNBOOK, given, workflow_id, summary):
             self._state = lifecycle.run_lost(self._state, workflow_id, "it was not started", workflow.now())
 
     async def _start(self, kind: str, given: object, workflow_id: str, summary: str) -> bool:
@@ -468,7 +463,5 @@ class Following(Paging):
             pinned=self._pinned,
         )
         workflow_id = names.action_item_workflow_id(item_id)
-        self._log(
-            LearningStarted(at=workflow.now(), what=f"action item: {item.text}", workflow_id=workflow_id)
-        )
+        self._log(LearningStarted(at=workflow.now(), what=f"action item: {item.text}", workflow_id=workflow_id))
         await self._start(names.ACTION_ITEM, given, workflow_id, f"Action item: {item.text}")

@@ -104,7 +104,7 @@ class Paging(IncidentCore):
         return tuple(target for target in dict.fromkeys(wanted) if target not in page.targets)
 
     async def _exhausted(self) -> None:
-        """Everybody was paged and stayed silent, and the policy names no last resort: the installation's is told."""
+        """All were paged and stayed silent, and the policy names no last resort: the installation's is told."""
         detail = "every step stayed silent and there is no last resort"
         self._log(EscalationExhausted(at=workflow.now(), detail=detail))
         await self._page_last_resort(detail)
@@ -163,12 +163,9 @@ class Paging(IncidentCore):
             )
         except ActivityError as error:
             _, message = calls.why(error)
-            self._log(
-                Noted(at=workflow.now(), text=f"on-call look-up failed ({message}); pinned schedule used")
-            )
-            found = await self._resolve_pinned(
-                PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned)
-            )
+            self._log(Noted(at=workflow.now(), text=f"on-call look-up failed ({message}); pinned schedule used"))
+            request = PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned)
+            found = await self._resolve_pinned(request)
         finally:
             self._busy -= 1
         if found.degraded:
@@ -180,9 +177,8 @@ class Paging(IncidentCore):
         try:
             return await calls.resolve_pinned(request)
         except ActivityError as error:
-            self._log(
-                Noted(at=workflow.now(), text=f"the pinned schedule is unusable: {calls.why(error)[1]}")
-            )
+            why = calls.why(error)[1]
+            self._log(Noted(at=workflow.now(), text=f"the pinned schedule is unusable: {why}"))
             return ResolvedTargets()
 
     async def _page_asked(self) -> None:
@@ -214,9 +210,7 @@ class Paging(IncidentCore):
             Link(purpose="escalate", label="Escalate now", workflow_id=self._id, argument=str(round_)),
             self._view_link(),
         )
-        message = PageMessage(
-            incident=self._ref(), links=links, reason=reason, alerts=self._state.firing_names[:5]
-        )
+        message = PageMessage(incident=self._ref(), links=links, reason=reason, alerts=self._state.firing_names[:5])
         again = f"/again{self._state.passes}" if self._state.passes and step >= 0 else ""
         suffix = f"/{salt}" if salt else again
         return Call(
@@ -240,9 +234,7 @@ class Paging(IncidentCore):
             Call(
                 key=f"{self._state.key}/{salt}/{handle}",
                 person=handle,
-                methods=tuple(
-                    m.model_copy(update={"after": timedelta(0), "fallback": True}) for m in methods
-                ),
+                methods=tuple(m.model_copy(update={"after": timedelta(0), "fallback": True}) for m in methods),
                 begun_at=workflow.now(),
                 message=message,
                 step=step,

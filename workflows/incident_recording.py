@@ -56,9 +56,7 @@ class Recording(IncidentCore):
     async def _record_once(self) -> None:
         if not self._state.number:
             declared = self._state.declared_at or workflow.now()
-            drawn = await self._abandonable(
-                calls.draw_number(NumberRequest(key=self._state.key, at=declared))
-            )
+            drawn = await self._abandonable(calls.draw_number(NumberRequest(key=self._state.key, at=declared)))
             if drawn is None:
                 return
             self._set(number=drawn.number)
@@ -81,9 +79,7 @@ class Recording(IncidentCore):
         occurrences = self._state.seen
         if occurrences:
             earlier = await self._abandonable(
-                calls.handled_before(
-                    HandledBefore(workflow_id=self._id, key=self._state.key, occurrences=occurrences)
-                )
+                calls.handled_before(HandledBefore(workflow_id=self._id, key=self._state.key, occurrences=occurrences))
             )
             if earlier is None:
                 return

@@ -47,9 +47,7 @@ class LeaseWorkflow:
                 await self._grant("")
             if self._idle():
                 try:
-                    await workflow.wait_condition(
-                        lambda: not self._idle(), timeout=IDLE, timeout_summary="Idle"
-                    )
+                    await workflow.wait_condition(lambda: not self._idle(), timeout=IDLE, timeout_summary="Idle")
                 except TimeoutError:
                     return
                 continue
@@ -95,9 +93,7 @@ class LeaseWorkflow:
 
     async def _gone(self, held: Lease) -> bool:
         try:
-            found = await calls.holder_state(
-                HolderRequest(workflow_id=held.holder, run_id=held.holder_run_id)
-            )
+            found = await calls.holder_state(HolderRequest(workflow_id=held.holder, run_id=held.holder_run_id))
         except ActivityError:
             return False
         return not found.open
@@ -131,9 +127,7 @@ class LeaseWorkflow:
         if mine and held is not None and given.fence in (0, held.fence):
             self._set(holder=None)
         self._set(
-            waiting=tuple(
-                w for w in self._state.waiting if w.request_id != given.request_id or not given.request_id
-            )
+            waiting=tuple(w for w in self._state.waiting if w.request_id != given.request_id or not given.request_id)
         )
 
     @workflow.query(name=names.VIEW, description="Holder and queue")

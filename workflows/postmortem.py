@@ -118,9 +118,7 @@ class PostmortemWorkflow:
     def _overdue(self) -> NoticeMessage:
         return NoticeMessage(
             incident=self._given.incident,
-            links=(
-                Link(purpose="view", label="Open the incident", workflow_id=self._given.incident.workflow_id),
-            ),
+            links=(Link(purpose="view", label="Open the incident", workflow_id=self._given.incident.workflow_id),),
             subject=f"Postmortem of {self._given.incident.shown} is not published",
             text=f"It was due after {WRITTEN_WITHIN.days} days. "
             f"The draft is {self._draft.path if self._draft else 'missing'}.",

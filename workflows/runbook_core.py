@@ -87,9 +87,7 @@ class RunCore:
         assert self._state.started_at is not None, "set in the init hook"
         return self._state.started_at + self._given.deadline
 
-    async def _wait(
-        self, done: Callable[[], bool], at: datetime | None = None, summary: str | None = None
-    ) -> bool:
+    async def _wait(self, done: Callable[[], bool], at: datetime | None = None, summary: str | None = None) -> bool:
         """Wait until ``done``, an interruption, a retry, the instant, or the end of this execution.
 
         True when ``done`` is what ended it. The run's own deadline always counts.

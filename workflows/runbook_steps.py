@@ -166,9 +166,7 @@ class Steps(RunCore):
 
     async def _apply(self, command: do.ApplyChange) -> do.Result | None:
         """A write is not interrupted in the middle: a cancel waits for its answer."""
-        request = ApplyRequest(
-            change=command.change, run_id=self._state.key, step=command.node, fence=command.fence
-        )
+        request = ApplyRequest(change=command.change, run_id=self._state.key, step=command.node, fence=command.fence)
         try:
             applied = await self._written(request)
         except ActivityError as error:
@@ -304,9 +302,7 @@ class Steps(RunCore):
         remind = question.expires_at - rule.remind_before
         while (decision := self._decision()) is approval.Decision.PENDING:
             at = remind if not self._state.reminded and remind > workflow.now() else question.expires_at
-            if not await self._wait(
-                lambda: self._decision() is not approval.Decision.PENDING, at, "Approval"
-            ):
+            if not await self._wait(lambda: self._decision() is not approval.Decision.PENDING, at, "Approval"):
                 if self._interrupt is not None or self._long() or self._again:
                     if self._interrupt is not None:
                         self._close_question()
@@ -318,9 +314,7 @@ class Steps(RunCore):
         assert self._state.question is not None, "asked before"
         return approval.decision(self._state.question, workflow.now())
 
-    async def _open_question(
-        self, command: do.AwaitApproval, rule: approval.ApprovalRule
-    ) -> approval.Question:
+    async def _open_question(self, command: do.AwaitApproval, rule: approval.ApprovalRule) -> approval.Question:
         found = await self._audience(("on_call",))
         requester = self._given.requester
         question = approval.ask(
@@ -452,9 +446,7 @@ class Steps(RunCore):
         except ActivityError as error:
             kind, message = calls.why(error)
             return do.Failure(kind=kind, detail=message)
-        granted = await self._wait(
-            lambda: self._grant is not None and self._grant.request_id == request.request_id
-        )
+        granted = await self._wait(lambda: self._grant is not None and self._grant.request_id == request.request_id)
         if not granted or self._grant is None:
             if self._interrupt is not None:
                 await _signal(lease_id, names.LEASE_RELEASE, request)
@@ -488,9 +480,7 @@ class Steps(RunCore):
         for name in audience:
             kind, _, rest = name.partition(":")
             if name in ("on_call", "responders"):
-                targets += (
-                    pinned.policy.steps[0].targets if pinned.policy.steps else pinned.policy.last_resort
-                )
+                targets += pinned.policy.steps[0].targets if pinned.policy.steps else pinned.policy.last_resort
             elif name == "stakeholders":
                 targets += [Target(kind="person", name=handle) for handle in pinned.stakeholders]
             elif name == "owner":
@@ -510,17 +500,13 @@ class Steps(RunCore):
                 ResolveRequest(targets=targets, at=now, service=self._pinned.service.name)
             )
         except ActivityError:
-            return await calls.resolve_pinned(
-                PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned)
-            )
+            return await calls.resolve_pinned(PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned))
 
     async def _texts(self, **templates: object) -> dict[str, object]:
         """Rendered texts of a node; the raw template where one cannot be rendered."""
         try:
             values = self._values()
-            found = await calls.render(
-                RenderRequest.model_validate({"templates": templates, "values": values})
-            )
+            found = await calls.render(RenderRequest.model_validate({"templates": templates, "values": values}))
         except ActivityError as error:
             self._log(Noted(at=workflow.now(), text=f"template: {calls.why(error)[1]}"))
             return dict(templates)
@@ -551,8 +537,7 @@ class Steps(RunCore):
         self._now_doing = question
         me = workflow.info().workflow_id
         links = tuple(
-            Link(purpose="answer", label=option, workflow_id=me, argument=option)
-            for option in command.options
+            Link(purpose="answer", label=option, workflow_id=me, argument=option) for option in command.options
         )
         manual = tuple(str(line) for line in commands) if isinstance(commands, list | tuple) else ()
         message = QuestionMessage(
@@ -570,9 +555,7 @@ class Steps(RunCore):
         text = str((await self._texts(text=command.text))["text"])
         message = NoticeMessage(incident=self._incident, subject=f"Runbook {self._given.runbook}", text=text)
         for person in (await self._audience(command.audience)).people:
-            self._later(
-                _ignore(self._notify(person, message, f"notify/{command.node}/{self._state.next_seq}"))
-            )
+            self._later(_ignore(self._notify(person, message, f"notify/{command.node}/{self._state.next_seq}")))
         return do.Done(detail=text)
 
     async def _page(self, command: do.PagePerson) -> do.Result:

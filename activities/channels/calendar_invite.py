@@ -11,9 +11,7 @@ from mainstay.domain.message import InvitationMessage
 from mainstay.domain.text import plain
 
 
-def request(
-    message: InvitationMessage, attendees: tuple[Attendee, ...], *, organizer: str, at: datetime
-) -> bytes:
+def request(message: InvitationMessage, attendees: tuple[Attendee, ...], *, organizer: str, at: datetime) -> bytes:
     """The .ics of an invitation. The same ``uid`` in a retry updates the same meeting in every calendar."""
     calendar = Calendar()
     calendar.add("prodid", "-//Mainstay//Incident response//EN")
@@ -23,9 +21,7 @@ def request(
     return bytes(calendar.to_ical())
 
 
-def _event(
-    message: InvitationMessage, attendees: tuple[Attendee, ...], organizer: str, at: datetime
-) -> Event:
+def _event(message: InvitationMessage, attendees: tuple[Attendee, ...], organizer: str, at: datetime) -> Event:
     event = Event()
     event.add("uid", plain(message.uid, 200))
     event.add("sequence", 0)

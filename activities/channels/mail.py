@@ -74,7 +74,5 @@ def _tell_robots(mail: EmailMessage, message: AnyMessage) -> None:
 def _invite(mail: EmailMessage, outgoing: Outgoing, message: InvitationMessage, sender: str) -> None:
     """Twice: as an alternative, which calendars act on, and as a file for programs that look for one."""
     ics = calendar_invite.request(message, outgoing.attendees, organizer=sender, at=outgoing.at)
-    mail.add_alternative(
-        ics.decode(), subtype="calendar", params={"method": "REQUEST"}, cte="base64", charset="utf-8"
-    )
+    mail.add_alternative(ics.decode(), subtype="calendar", params={"method": "REQUEST"}, cte="base64", charset="utf-8")
     mail.add_attachment(ics, maintype="application", subtype="ics", filename="invitation.ics")

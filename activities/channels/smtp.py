@@ -44,9 +44,7 @@ class Smtp:
     async def send(self, outgoing: Outgoing) -> Receipt:
         """Raises Later for 4xx answers, silence and broken connections."""
         if self._would_tell_its_password:
-            return refused(
-                f"mail server {self._named} would get its password unencrypted: use starttls or tls"
-            )
+            return refused(f"mail server {self._named} would get its password unencrypted: use starttls or tls")
         try:
             mail = compose(outgoing, self._server.sender)
         except ValueError:
@@ -59,14 +57,10 @@ class Smtp:
         except aiosmtplib.SMTPResponseException as error:
             return self._answer(error, outgoing)
         except aiosmtplib.SMTPNotSupported:
-            return refused(
-                f"the mail server {self._named} does not support what this mail or its login needs"
-            )
+            return refused(f"the mail server {self._named} does not support what this mail or its login needs")
         # Nothing of the cause is kept: libraries quote addresses, and causes end up in workflow histories
         except TimeoutError:
-            raise Later(
-                f"the mail server {self._named} did not take the mail in {self._within:g} s"
-            ) from None
+            raise Later(f"the mail server {self._named} did not take the mail in {self._within:g} s") from None
         except (OSError, aiosmtplib.SMTPException) as error:
             raise Later(f"no mail server at {self._named}: {type(error).__name__}") from None
         return Receipt(accepted=True, provider_id=mail["Message-ID"], detail=scrubbed(said, outgoing.address))

@@ -96,9 +96,7 @@ class Action(ABC, Generic[P]):
     async def rehearse(self, place: Place, live: Raw, value: Value, request: PlanRequest) -> dict[str, Any]:
         """What the server's dry run makes of the patch, whoever else writes to the object meanwhile."""
         body, style = self.patch(live, value)
-        return await self._mutations.rehearse(
-            place, _unbound(body), style, Mark(request.run_id, request.step)
-        )
+        return await self._mutations.rehearse(place, _unbound(body), style, Mark(request.run_id, request.step))
 
     def change(self, request: PlanRequest, parameters: P, place: Place, live: Raw, **told: Any) -> Change:
         """The pinned change with what all actions have in common."""
@@ -188,6 +186,4 @@ def _applied(outcome: str, live: Raw, detail: str = "") -> Applied:
 
 
 def _drifted(live: Raw, why: str) -> Applied:
-    return _applied(
-        "drifted", live, f"{live.get('kind', 'object').lower()}/{live['metadata']['name']}: {why}"
-    )
+    return _applied("drifted", live, f"{live.get('kind', 'object').lower()}/{live['metadata']['name']}: {why}")

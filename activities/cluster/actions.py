@@ -35,9 +35,7 @@ class ClusterActions:
 
     def __init__(self, clusters: Clusters, halt: HaltGuard, envelope: Envelope | None = None) -> None:
         mutations = Mutations(clusters, halt)
-        self._actions: Mapping[str, Action[Any]] = {
-            kind.name: kind(clusters, mutations, envelope) for kind in KINDS
-        }
+        self._actions: Mapping[str, Action[Any]] = {kind.name: kind(clusters, mutations, envelope) for kind in KINDS}
 
     @activity.defn(name="plan_change")
     async def plan_change(self, request: PlanRequest) -> Change:
@@ -54,9 +52,7 @@ class ClusterActions:
     @activity.defn(name="apply_change")
     async def apply_change(self, request: ApplyRequest) -> Applied:
         """Carry out a pinned change or take it back. A cancellation ends it before the write, not in it."""
-        doing = (
-            f"{'undoing' if request.undo else 'applying'} {request.change.action} on {request.change.target}"
-        )
+        doing = f"{'undoing' if request.undo else 'applying'} {request.change.action} on {request.change.target}"
         try:
             async with _beating():
                 applied = await self._action(request.change.action).apply(request)

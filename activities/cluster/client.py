@@ -151,9 +151,7 @@ class Clusters:
     """The worker's clusters. ``kubeconfigs``: name → (path, context); an empty path: in-cluster."""
 
     def __init__(self, kubeconfigs: Mapping[str, tuple[str, str]], halt: HaltGuard) -> None:
-        self._clusters = {
-            name: Cluster(name, path, context, halt) for name, (path, context) in kubeconfigs.items()
-        }
+        self._clusters = {name: Cluster(name, path, context, halt) for name, (path, context) in kubeconfigs.items()}
 
     def __getitem__(self, name: str) -> Cluster:
         if name not in self._clusters:
@@ -187,9 +185,7 @@ class Mutations:
         await self._halt.refresh()
         self._halt.check(undo=mark.undo)
         await failpoints.reach("apply.before_call")
-        answer = await _uninterrupted(
-            self._send(place, marked(body, mark.annotations), style, mark, dry_run=False)
-        )
+        answer = await _uninterrupted(self._send(place, marked(body, mark.annotations), style, mark, dry_run=False))
         await failpoints.reach("apply.after_call")
         return answer
 
@@ -197,9 +193,7 @@ class Mutations:
         """The server-side dry run: admission and rights as in the real call, and nothing is stored."""
         return await self._send(place, body, style, mark, dry_run=True)
 
-    async def _send(
-        self, place: Place, body: Body, style: Style, mark: Mark, *, dry_run: bool
-    ) -> dict[str, Any]:
+    async def _send(self, place: Place, body: Body, style: Style, mark: Mark, *, dry_run: bool) -> dict[str, Any]:
         query = [("fieldManager", mark.manager), ("fieldValidation", "Strict")]
         query += [("dryRun", "All")] if dry_run else []
         headers = {"Content-Type": _CONTENT_TYPES[style], "User-Agent": mark.user_agent}
@@ -233,9 +227,7 @@ def marked(body: Body, annotations: Mapping[str, str]) -> Body:
 def bears(live: Raw, mark: Mark) -> bool:
     """Whether the object bears this very mark: the write went through."""
     annotations = live["metadata"].get("annotations") or {}
-    return (
-        bool(mark.change) and annotations.get(CHANGE) == mark.change and (annotations.get(RUN) == mark.run_id)
-    )
+    return bool(mark.change) and annotations.get(CHANGE) == mark.change and (annotations.get(RUN) == mark.run_id)
 
 
 async def _configuration(name: str, kubeconfig: str, context: str) -> Configuration:

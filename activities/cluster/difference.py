@@ -52,9 +52,7 @@ def _clean(value: Any) -> Any:
         case {"name": str(name), "value": str()} if _SECRET_NAME.search(name):
             return {**value, "value": "***"}
         case Mapping():
-            return {
-                k: _clean(v) for k, v in value.items() if v is not None and k not in _NOISE and not is_mark(k)
-            }
+            return {k: _clean(v) for k, v in value.items() if v is not None and k not in _NOISE and not is_mark(k)}
         case list():
             return [_clean(inner) for inner in value]
         case _:

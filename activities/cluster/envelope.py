@@ -56,9 +56,7 @@ class Envelope(Record):
         last = last_change(live)
         annotations = live["metadata"].get("annotations") or {}
         if last and timedelta(0) <= at - last < self.cooldown and annotations.get(RUN) != run_id:
-            raise WrongState(
-                f"{place} was changed by another run at {last:%H:%M:%S}; the cooldown is {self.cooldown}"
-            )
+            raise WrongState(f"{place} was changed by another run at {last:%H:%M:%S}; the cooldown is {self.cooldown}")
 
 
 def last_change(live: Raw) -> datetime | None:
@@ -70,10 +68,7 @@ def last_change(live: Raw) -> datetime | None:
 
 def warnings(live: Raw, at: datetime) -> tuple[str, ...]:
     """Who else writes to the object, and that Mainstay itself did so lately."""
-    found = [
-        f"managed by {owner}, which will revert this change at its next sync"
-        for owner in sorted(_owners(live))
-    ]
+    found = [f"managed by {owner}, which will revert this change at its next sync" for owner in sorted(_owners(live))]
     last = last_change(live)
     if last and timedelta(0) <= at - last < timedelta(minutes=10):
         seconds = int((at - last).total_seconds())

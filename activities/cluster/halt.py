@@ -145,9 +145,7 @@ class HaltWatch:
         except FileNotFoundError:
             return
         except OSError as fault:
-            raise Halted(
-                f"the halt file {self._halt_file} cannot be seen ({fault.strerror}): halted"
-            ) from None
+            raise Halted(f"the halt file {self._halt_file} cannot be seen ({fault.strerror}): halted") from None
         raise Halted(_halted_text(f"the file {self._halt_file} is there", False, "remove it"))
 
 

@@ -38,9 +38,7 @@ class Place:
         if not _NAMESPACE.fullmatch(self.namespace):
             raise InvalidArgument(f"{self.namespace[:80]!r} cannot be a namespace", field="target.namespace")
         if not _NAME.fullmatch(self.name) or ".." in self.name:
-            raise InvalidArgument(
-                f"{self.name[:80]!r} cannot be the name of a {self.kind}", field="target.name"
-            )
+            raise InvalidArgument(f"{self.name[:80]!r} cannot be the name of a {self.kind}", field="target.name")
 
     @classmethod
     def of(cls, target: TargetRef) -> Place:
@@ -51,9 +49,7 @@ class Place:
         return f"{collection(self.kind, self.namespace)}/{self.name}"
 
     def ref(self, uid: str) -> TargetRef:
-        return TargetRef(
-            cluster=self.cluster, namespace=self.namespace, kind=self.kind, name=self.name, uid=uid
-        )
+        return TargetRef(cluster=self.cluster, namespace=self.namespace, kind=self.kind, name=self.name, uid=uid)
 
     def __str__(self) -> str:
         return f"{self.kind.lower()}/{self.name} in {self.namespace}"

@@ -94,9 +94,7 @@ def _wanted(parameters: RolloutUndo) -> Any:
 
 def _check_safe(live: Raw, place: Place, leaving: tuple[Revision, ...]) -> None:
     if why := unsafe(live, leaving):
-        raise WrongState(
-            f"rolling back {place} is not safe: {why}; use a feature flag or roll forward instead"
-        )
+        raise WrongState(f"rolling back {place} is not safe: {why}; use a feature flag or roll forward instead")
 
 
 def _json_patch(live: Raw, value: Value) -> list[dict[str, Any]]:
@@ -151,11 +149,7 @@ def _command(place: Place, goal: Revision) -> str:
 def _stuck(live: Raw) -> tuple[str, ...]:
     status = live.get("status") or {}
     ordered = live["spec"].get("podManagementPolicy", "OrderedReady") == "OrderedReady"
-    if (
-        live["kind"] == "StatefulSet"
-        and ordered
-        and status.get("readyReplicas", 0) < status.get("replicas", 0)
-    ):
+    if live["kind"] == "StatefulSet" and ordered and status.get("readyReplicas", 0) < status.get("replicas", 0):
         return ("a pod is not ready: after the rollback it may have to be deleted by hand",)
     return ()
 

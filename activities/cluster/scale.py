@@ -69,9 +69,7 @@ class ScaleReplicas(Action[Scale]):
 
     async def _autoscalers(self, place: Place) -> tuple[str, ...]:
         try:
-            found = await self._clusters[place.cluster].list(
-                collection("HorizontalPodAutoscaler", place.namespace)
-            )
+            found = await self._clusters[place.cluster].list(collection("HorizontalPodAutoscaler", place.namespace))
         except ApiException as refused:
             return (f"whether an autoscaler owns the replicas could not be seen ({refused.status})",)
         return tuple(

@@ -45,9 +45,7 @@ class RecentRollout:
         live = await cluster.read(place)
         known = await history(cluster, live)
         if not known:
-            return Seen(
-                verdict=Verdict.INCONCLUSIVE, facts=_nothing(live), detail=f"{place} keeps no history"
-            )
+            return Seen(verdict=Verdict.INCONCLUSIVE, facts=_nothing(live), detail=f"{place} keeps no history")
         age = at - changed_at(live, known)
         recent = age < parameters.within
         facts = _facts(live, known, at, recent, max(0, int(age.total_seconds())))

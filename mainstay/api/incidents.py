@@ -32,9 +32,7 @@ class Incidents(IncidentServiceServicer):
         self._desk = desk
         self._stopping = stopping
 
-    async def DeclareIncident(
-        self, request: pb.DeclareIncidentRequest, context: Context
-    ) -> pb.DeclareIncidentResponse:
+    async def DeclareIncident(self, request: pb.DeclareIncidentRequest, context: Context) -> pb.DeclareIncidentResponse:
         address = await self._desk.declare(wire.read_declaration(request), caller())
         return pb.DeclareIncidentResponse(incident=wire.write_address(address), existed=address.existed)
 
@@ -42,9 +40,7 @@ class Incidents(IncidentServiceServicer):
         view = await self._desk.view(request.incident, budget(context, READ_TIMEOUT))
         return pb.GetIncidentResponse(incident=wire.write_incident(view))
 
-    async def ListIncidents(
-        self, request: pb.ListIncidentsRequest, context: Context
-    ) -> pb.ListIncidentsResponse:
+    async def ListIncidents(self, request: pb.ListIncidentsRequest, context: Context) -> pb.ListIncidentsResponse:
         if not 0 <= request.page_size <= MAX_PAGE:
             raise InvalidArgument(f"page_size must be from 0 to {MAX_PAGE}", field="page_size")
         wanted = IncidentFilter(
@@ -102,9 +98,7 @@ class Incidents(IncidentServiceServicer):
         command = domain.AddNote(text=check.text(request.text, "text", required=True))
         return pb.AddNoteResponse(outcome=await self._send(request, names.ADD_NOTE, command, context))
 
-    async def RecordDecision(
-        self, request: pb.RecordDecisionRequest, context: Context
-    ) -> pb.RecordDecisionResponse:
+    async def RecordDecision(self, request: pb.RecordDecisionRequest, context: Context) -> pb.RecordDecisionResponse:
         command = domain.RecordDecision(
             text=check.text(request.text, "text", required=True),
             rationale=check.text(request.rationale, "rationale"),
@@ -113,9 +107,7 @@ class Incidents(IncidentServiceServicer):
         return pb.RecordDecisionResponse(outcome=outcome)
 
     async def PostUpdate(self, request: pb.PostUpdateRequest, context: Context) -> pb.PostUpdateResponse:
-        command = domain.PostUpdate(
-            text=check.text(request.text, "text", required=True), public=request.public
-        )
+        command = domain.PostUpdate(text=check.text(request.text, "text", required=True), public=request.public)
         return pb.PostUpdateResponse(outcome=await self._send(request, names.POST_UPDATE, command, context))
 
     async def PagePeople(self, request: pb.PagePeopleRequest, context: Context) -> pb.PagePeopleResponse:
@@ -125,9 +117,7 @@ class Incidents(IncidentServiceServicer):
         )
         return pb.PagePeopleResponse(outcome=await self._send(request, names.PAGE, command, context))
 
-    async def StartRunbook(
-        self, request: pb.StartRunbookRequest, context: Context
-    ) -> pb.StartRunbookResponse:
+    async def StartRunbook(self, request: pb.StartRunbookRequest, context: Context) -> pb.StartRunbookResponse:
         command = domain.StartRunbook(
             runbook=check.name(request.runbook, "runbook", required=True),
             inputs=wire.read_json(request.inputs, "inputs"),
@@ -151,9 +141,7 @@ class Incidents(IncidentServiceServicer):
         unknown = [point for point in request.confirmations if point not in domain.CONFIRMATIONS]
         if unknown:
             known = ", ".join(domain.CONFIRMATIONS)
-            raise InvalidArgument(
-                f"there is no confirmation {unknown[0]!r}: there are {known}", field="confirmations"
-            )
+            raise InvalidArgument(f"there is no confirmation {unknown[0]!r}: there are {known}", field="confirmations")
         command = domain.Resolve(
             confirmations=tuple(request.confirmations), anyway=check.text(request.anyway, "anyway")
         )
@@ -163,9 +151,7 @@ class Incidents(IncidentServiceServicer):
         command = domain.Reopen(reason=check.text(request.reason, "reason"))
         return pb.ReopenResponse(outcome=await self._send(request, names.REOPEN, command, context))
 
-    async def CancelIncident(
-        self, request: pb.CancelIncidentRequest, context: Context
-    ) -> pb.CancelIncidentResponse:
+    async def CancelIncident(self, request: pb.CancelIncidentRequest, context: Context) -> pb.CancelIncidentResponse:
         command = domain.Cancel(reason=check.text(request.reason, "reason"))
         return pb.CancelIncidentResponse(outcome=await self._send(request, names.CANCEL, command, context))
 
@@ -178,13 +164,9 @@ class Incidents(IncidentServiceServicer):
         command = domain.Close(reason=check.text(request.reason, "reason"), items=tuple(drafts))
         return pb.CloseResponse(outcome=await self._send(request, names.CLOSE, command, context))
 
-    async def _send(
-        self, request: _Addressed, name: str, command: Command, context: Context
-    ) -> common_pb.Outcome:
+    async def _send(self, request: _Addressed, name: str, command: Command, context: Context) -> common_pb.Outcome:
         within: timedelta = budget(context, UPDATE_TIMEOUT)
-        outcome = await self._desk.update(
-            request.incident, name, command, caller(), request.request_id, within
-        )
+        outcome = await self._desk.update(request.incident, name, command, caller(), request.request_id, within)
         return wire.write_outcome(outcome)
 
 
@@ -207,9 +189,7 @@ _Addressed = (
 )
 
 
-async def until_stopping(
-    events: AsyncIterator[WatchEvent], stopping: asyncio.Event
-) -> AsyncIterator[WatchEvent]:
+async def until_stopping(events: AsyncIterator[WatchEvent], stopping: asyncio.Event) -> AsyncIterator[WatchEvent]:
     """``events`` until the server stops; then Unavailable, so that the viewer goes to another one."""
     stopped = asyncio.create_task(stopping.wait())
     following: asyncio.Task[WatchEvent] | None = None

@@ -89,9 +89,7 @@ class ActionItems(ActionItemServiceServicer):
     async def ListActionItems(
         self, request: item_pb.ListActionItemsRequest, context: Context
     ) -> item_pb.ListActionItemsResponse:
-        found = await self._desk.items(
-            check.name(request.owner, "owner"), request.incident, request.open_only
-        )
+        found = await self._desk.items(check.name(request.owner, "owner"), request.incident, request.open_only)
         return item_pb.ListActionItemsResponse(items=[wire.write_item(row) for row in found])
 
     async def StartActionItem(
@@ -121,9 +119,7 @@ class ActionItems(ActionItemServiceServicer):
 
     async def _send(
         self,
-        request: item_pb.StartActionItemRequest
-        | item_pb.CompleteActionItemRequest
-        | item_pb.DeferActionItemRequest,
+        request: item_pb.StartActionItemRequest | item_pb.CompleteActionItemRequest | item_pb.DeferActionItemRequest,
         name: str,
         command: Command,
         context: Context,
@@ -156,18 +152,12 @@ class System(SystemServiceServicer):
         self._desk = desk
 
     async def Halt(self, request: system_pb.HaltRequest, context: Context) -> system_pb.HaltResponse:
-        outcome = await self._desk.halt(
-            request.reason, caller(), request.request_id, allow_undo=request.allow_undo
-        )
+        outcome = await self._desk.halt(request.reason, caller(), request.request_id, allow_undo=request.allow_undo)
         return system_pb.HaltResponse(outcome=wire.write_outcome(outcome))
 
-    async def ClearHalt(
-        self, request: system_pb.ClearHaltRequest, context: Context
-    ) -> system_pb.ClearHaltResponse:
+    async def ClearHalt(self, request: system_pb.ClearHaltRequest, context: Context) -> system_pb.ClearHaltResponse:
         outcome = await self._desk.clear_halt(request.reason, caller(), request.request_id)
         return system_pb.ClearHaltResponse(outcome=wire.write_outcome(outcome))
 
-    async def GetStatus(
-        self, request: system_pb.GetStatusRequest, context: Context
-    ) -> system_pb.GetStatusResponse:
+    async def GetStatus(self, request: system_pb.GetStatusRequest, context: Context) -> system_pb.GetStatusResponse:
         return wire.write_status(await self._desk.status())

@@ -24,9 +24,7 @@ class Runbooks(RunbookServiceServicer):
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def ListRunbooks(
-        self, request: pb.ListRunbooksRequest, context: Context
-    ) -> pb.ListRunbooksResponse:
+    async def ListRunbooks(self, request: pb.ListRunbooksRequest, context: Context) -> pb.ListRunbooksResponse:
         return pb.ListRunbooksResponse(runbooks=[wire.write_runbook(info) for info in self._desk.runbooks()])
 
     async def PlanRunbook(self, request: pb.PlanRunbookRequest, context: Context) -> pb.PlanRunbookResponse:
@@ -77,9 +75,7 @@ class Runbooks(RunbookServiceServicer):
         return pb.ResumeResponse(outcome=await self._send(request, names.RESUME, _control(request), context))
 
     async def Skip(self, request: pb.SkipRequest, context: Context) -> pb.SkipResponse:
-        command = Skip(
-            branch=check.name(request.branch, "branch"), reason=check.text(request.reason, "reason")
-        )
+        command = Skip(branch=check.name(request.branch, "branch"), reason=check.text(request.reason, "reason"))
         return pb.SkipResponse(outcome=await self._send(request, names.SKIP, command, context))
 
     async def Retry(self, request: pb.RetryRequest, context: Context) -> pb.RetryResponse:

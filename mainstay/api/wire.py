@@ -149,9 +149,7 @@ ItemKind = Enum("ItemKind", {"PREVENT": "prevent", "DETECT": "detect", "RESPOND"
 ITEM_KINDS = dict(enumerate(ItemKind, start=1))
 ItemPriority = Enum("ItemPriority", {"P0": "P0", "P1": "P1", "P2": "P2"})
 ITEM_PRIORITIES = dict(enumerate(ItemPriority, start=1))
-ItemStatus = Enum(
-    "ItemStatus", {"OPEN": "open", "IN_PROGRESS": "in progress", "DONE": "done", "DEFERRED": "deferred"}
-)
+ItemStatus = Enum("ItemStatus", {"OPEN": "open", "IN_PROGRESS": "in progress", "DONE": "done", "DEFERRED": "deferred"})
 ITEM_STATES = dict(enumerate(ItemStatus, start=1))
 
 # ---- people, outcomes, time line -----------------------------------------------------------------
@@ -215,9 +213,7 @@ def write_change(given: change.Change) -> common_pb.Change:
 
 
 def read_impact(message: incident_pb.Impact) -> incident.Impact:
-    given: dict[str, Any] = {
-        field.name: value for field, value in message.ListFields() if field.name != "degradation"
-    }
+    given: dict[str, Any] = {field.name: value for field, value in message.ListFields() if field.name != "degradation"}
     for name, value in given.items():
         if isinstance(value, bool):
             continue
@@ -254,9 +250,7 @@ def read_draft(message: incident_pb.ItemDraft, field: str) -> incident.ItemDraft
 
 
 def write_address(address: Address | IncidentRef) -> incident_pb.IncidentAddress:
-    return incident_pb.IncidentAddress(
-        workflow_id=address.workflow_id, key=address.key, number=address.number
-    )
+    return incident_pb.IncidentAddress(workflow_id=address.workflow_id, key=address.key, number=address.number)
 
 
 def write_run_reference(run: incident.RunRef) -> incident_pb.RunReference:
@@ -379,9 +373,7 @@ def read_alert(message: alert_pb.Alert, source: str, field: str) -> alert.Alert:
         fingerprint=message.fingerprint or digest(labels).removeprefix("sha256:")[:16],
         labels=labels,
         annotations=annotations,
-        starts_at=read_instant(message.starts_at, f"{field}.starts_at")
-        if message.HasField("starts_at")
-        else None,
+        starts_at=read_instant(message.starts_at, f"{field}.starts_at") if message.HasField("starts_at") else None,
         ends_at=read_instant(message.ends_at, f"{field}.ends_at") if message.HasField("ends_at") else None,
         generator_url=message.generator_url,
     )
@@ -524,9 +516,6 @@ def write_status(status: Status) -> system_pb.GetStatusResponse:
         halted_by=status.halt.by,
         halt_reason=status.halt.reason,
         halted_at=write_instant(status.halt.since),
-        parts=[
-            system_pb.PartStatus(name=part.name, answers=part.answers, detail=part.detail)
-            for part in status.parts
-        ],
+        parts=[system_pb.PartStatus(name=part.name, answers=part.answers, detail=part.detail) for part in status.parts],
         config_digest=status.config_digest,
     )

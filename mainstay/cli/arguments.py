@@ -25,15 +25,11 @@ Incident = Annotated[
 ]
 RunOrIncident = Annotated[
     str,
-    Parameter(
-        help="Workflow id of a run, or an incident, one of whose runs waits.", completer=completers.incidents
-    ),
+    Parameter(help="Workflow id of a run, or an incident, one of whose runs waits.", completer=completers.incidents),
 ]
 Run = Annotated[
     str,
-    Parameter(
-        help="Workflow id of a run, or an incident with one run under way.", completer=completers.incidents
-    ),
+    Parameter(help="Workflow id of a run, or an incident with one run under way.", completer=completers.incidents),
 ]
 Words = Annotated[
     str,

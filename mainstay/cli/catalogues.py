@@ -115,9 +115,7 @@ def _channel(spec: ChannelSpec) -> dict[str, Any]:
 
 def _names(model: type[BaseModel]) -> str:
     """Those in brackets need not be given."""
-    return ", ".join(
-        name if field.is_required() else f"[{name}]" for name, field in model.model_fields.items()
-    )
+    return ", ".join(name if field.is_required() else f"[{name}]" for name, field in model.model_fields.items())
 
 
 def _verbs(verbs: Iterable[Verb]) -> list[dict[str, Any]]:

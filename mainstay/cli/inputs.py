@@ -20,12 +20,8 @@ Inputs = Annotated[
         help="NAME=VALUE, repeatable. The runbook's own type decides how the value is read.",
     ),
 ]
-Service = Annotated[
-    str, Parameter(name=["--service", "-s"], help="The service whose configuration it lives by.")
-]
-InputFile = Annotated[
-    Path | None, Parameter(name="--inputs", help="JSON file with inputs; - is standard input.")
-]
+Service = Annotated[str, Parameter(name=["--service", "-s"], help="The service whose configuration it lives by.")]
+InputFile = Annotated[Path | None, Parameter(name="--inputs", help="JSON file with inputs; - is standard input.")]
 
 
 def given_inputs(pairs: tuple[str, ...], file: Path | None) -> dict[str, Any]:
@@ -34,9 +30,7 @@ def given_inputs(pairs: tuple[str, ...], file: Path | None) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise usage(
-                f"--input {pair!r} is not NAME=VALUE", "for example --input replicas=5", field="input"
-            )
+            raise usage(f"--input {pair!r} is not NAME=VALUE", "for example --input replicas=5", field="input")
         found[name] = value
     return found
 

@@ -46,9 +46,7 @@ def files(named: tuple[Path, ...]) -> list[File]:
         else:
             raise Problem("NotFound", f"there is no {path}", "name a runbook's file, or a folder of them")
     if not found:
-        raise Problem(
-            "NotFound", f"no runbook in {', '.join(map(str, named))}", "a runbook is a file NAME.yaml"
-        )
+        raise Problem("NotFound", f"no runbook in {', '.join(map(str, named))}", "a runbook is a file NAME.yaml")
     return [File(path, _text(path)) for path in dict.fromkeys(found)]
 
 

@@ -28,9 +28,7 @@ def _flag(variable: str) -> Callable[[], bool]:
 
 
 def _option(help_: str, variable: str = "", *names: str) -> Parameter:
-    return Parameter(
-        name=list(names) or None, env_var=variable or None, negative="", help=help_, show_default=False
-    )
+    return Parameter(name=list(names) or None, env_var=variable or None, negative="", help=help_, show_default=False)
 
 
 @Parameter(name="*")
@@ -43,26 +41,20 @@ class GlobalOptions:
     ] = field(default_factory=_text("MAINSTAY_ADDRESS"))
     token: Annotated[
         str,
-        _option(
-            "Bearer token. Here others on this machine can see it: prefer the other ways.", "MAINSTAY_TOKEN"
-        ),
+        _option("Bearer token. Here others on this machine can see it: prefer the other ways.", "MAINSTAY_TOKEN"),
     ] = field(default_factory=_text("MAINSTAY_TOKEN"), repr=False)
     token_file: Annotated[
         Path | None,
         _option("File with the token. [default: ~/.config/mainstay/token]", "MAINSTAY_TOKEN_FILE"),
     ] = field(default_factory=_path("MAINSTAY_TOKEN_FILE"))
-    json: Annotated[
-        bool, _option("One JSON document on standard output; errors as JSON on standard error.")
-    ] = False
+    json: Annotated[bool, _option("One JSON document on standard output; errors as JSON on standard error.")] = False
     timeout: Annotated[str, _option("How long a call may take. [default: 15s]", "MAINSTAY_TIMEOUT")] = field(
         default_factory=_text("MAINSTAY_TIMEOUT")
     )
     request_id: Annotated[
         str, _option("UUID of this request; the same one again cannot apply it twice. [default: a new one]")
     ] = ""
-    tls: Annotated[bool, _option("Connect with TLS.", "MAINSTAY_TLS")] = field(
-        default_factory=_flag("MAINSTAY_TLS")
-    )
+    tls: Annotated[bool, _option("Connect with TLS.", "MAINSTAY_TLS")] = field(default_factory=_flag("MAINSTAY_TLS"))
     ca: Annotated[Path | None, _option("The server's authority (PEM); means --tls.", "MAINSTAY_CA")] = field(
         default_factory=_path("MAINSTAY_CA")
     )
@@ -72,9 +64,9 @@ class GlobalOptions:
     key: Annotated[Path | None, _option("Key of the client certificate (PEM).", "MAINSTAY_KEY")] = field(
         default_factory=_path("MAINSTAY_KEY")
     )
-    plaintext: Annotated[
-        bool, _option("Let a token travel beyond this machine without TLS.", "MAINSTAY_PLAINTEXT")
-    ] = field(default_factory=_flag("MAINSTAY_PLAINTEXT"))
+    plaintext: Annotated[bool, _option("Let a token travel beyond this machine without TLS.", "MAINSTAY_PLAINTEXT")] = (
+        field(default_factory=_flag("MAINSTAY_PLAINTEXT"))
+    )
     no_color: Annotated[bool, _option("No colour; so does the variable NO_COLOR.")] = False
     verbose: Annotated[bool, _option("Tell the request id and every repeat.", "", "--verbose", "-v")] = False
 
@@ -89,9 +81,7 @@ class GlobalOptions:
                 verbose=self.verbose,
                 colour=not self.no_color,
                 timeout=session.read_timeout(self.timeout) if self.timeout else session.DEFAULT_TIMEOUT,
-                request_id=session.read_request_id(self.request_id)
-                if self.request_id
-                else session.new_request_id(),
+                request_id=session.read_request_id(self.request_id) if self.request_id else session.new_request_id(),
                 tls=self.tls,
                 ca=self.ca,
                 certificate=self.cert,

@@ -34,9 +34,7 @@ def incident(reference: str) -> incident_pb2.Incident:
     return answer.incident
 
 
-def incidents(
-    *, phases: Sequence[str], open_only: bool, service: str, team: str, severity: str, limit: int
-) -> Listed:
+def incidents(*, phases: Sequence[str], open_only: bool, service: str, team: str, severity: str, limit: int) -> Listed:
     """As many pages as the limit needs."""
     kind = incident_pb2.DESCRIPTOR.enum_types_by_name["Phase"]
     numbers = [incident_pb2.Phase.ValueType(values.enum_number(kind, phase) or 0) for phase in phases]
@@ -109,7 +107,5 @@ def _that_waits(found: runbook_pb.Run) -> runbook_pb.Run:
 def _one(found: list[runbook_pb.Run], reference: str, what: str) -> runbook_pb.Run:
     if len(found) > 1:
         ids = ", ".join(each.workflow_id for each in found)
-        raise usage(
-            f"{len(found)} runs of {reference} {what}: {ids}", "name one of them instead of the incident"
-        )
+        raise usage(f"{len(found)} runs of {reference} {what}: {ids}", "name one of them instead of the incident")
     return found[0]

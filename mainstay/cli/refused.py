@@ -92,9 +92,7 @@ def problem_of(error: grpc.RpcError, session: Session, subject: str = "") -> Pro
             hint = "`mainstay version --server` shows both versions"
             return Problem("Unimplemented", f"the server at {session.address} does not know this call", hint)
     kind = more.reason or _KINDS.get(code, "Internal")
-    return Problem(
-        kind, text, _hint(kind, more, session, subject), field=more.field, request_id=session.request_id
-    )
+    return Problem(kind, text, _hint(kind, more, session, subject), field=more.field, request_id=session.request_id)
 
 
 def _unreachable(text: str, session: Session) -> Problem:
@@ -117,8 +115,7 @@ def _unreachable(text: str, session: Session) -> Problem:
 def _too_late(session: Session) -> Problem:
     return Problem(
         "Unavailable",
-        f"no answer from {session.address} within {session.timeout.total_seconds():g}s; "
-        "it may still be applied",
+        f"no answer from {session.address} within {session.timeout.total_seconds():g}s; it may still be applied",
         f"repeat the command with --request-id {session.request_id}, which cannot apply it twice",
         request_id=session.request_id,
     )

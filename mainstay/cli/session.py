@@ -99,9 +99,7 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
-        raise usage(
-            f"the token file {path} cannot be read: {why}", "give another one with --token-file"
-        ) from None
+        raise usage(f"the token file {path} cannot be read: {why}", "give another one with --token-file") from None
 
 
 def read_timeout(text: str) -> timedelta:

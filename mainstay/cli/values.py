@@ -52,9 +52,7 @@ def _field(message: Message, field: Any) -> Any:
     if field.is_repeated:
         entry = field.message_type
         if entry is not None and entry.GetOptions().map_entry:
-            return {
-                str(key): _value(entry.fields_by_name["value"], each) for key, each in sorted(value.items())
-            }
+            return {str(key): _value(entry.fields_by_name["value"], each) for key, each in sorted(value.items())}
         return [_value(field, each) for each in value]
     if field.has_presence and not message.HasField(field.name):
         return None

@@ -68,9 +68,7 @@ class Documents:
             self.problems.append(Problem(str(path), 1, 1, f"cannot be read: {fault.strerror}"))
         return None
 
-    def one(
-        self, name: str, model: type[M], *, holds: str = "", required: bool = False
-    ) -> Document[M] | None:
+    def one(self, name: str, model: type[M], *, holds: str = "", required: bool = False) -> Document[M] | None:
         """The file called ``name``; ``holds`` is the key under which its names stand."""
         path = self.folder / name
         if not path.exists():

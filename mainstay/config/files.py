@@ -63,8 +63,7 @@ class WrittenPerson(Strict):
 
     def person(self, handle: str) -> Person:
         contacts = tuple(
-            ContactMethod(name=name, channel=one.channel, address=one.address)
-            for name, one in self.contacts.items()
+            ContactMethod(name=name, channel=one.channel, address=one.address) for name, one in self.contacts.items()
         )
         fields = {name: getattr(self, name) for name in WrittenPerson.model_fields if name != "contacts"}
         return Person(handle=handle, contacts=contacts, **fields)

@@ -118,7 +118,5 @@ def _changed(profile: SeverityProfile, changes: dict[str, LevelChange]) -> Sever
 def _timed(policy: EscalationPolicy, change: OverlayPolicy) -> EscalationPolicy:
     waits = change.waits or tuple(step.wait for step in policy.steps)
     said = {k: v for k, v in change.model_dump(exclude={"waits"}).items() if v is not None}
-    steps = tuple(
-        step.model_copy(update={"wait": wait}) for step, wait in zip(policy.steps, waits, strict=True)
-    )
+    steps = tuple(step.model_copy(update={"wait": wait}) for step, wait in zip(policy.steps, waits, strict=True))
     return policy.model_copy(update={"steps": steps, **said})

@@ -117,11 +117,7 @@ class Config(Strict):
 
     def policy_of(self, service: Service) -> EscalationPolicy:
         """The service's own policy, else its team's, else the default (S-106). Raises NotFound."""
-        name = (
-            service.escalation_policy
-            or self.team(service.team).escalation_policy
-            or self.defaults.escalation_policy
-        )
+        name = service.escalation_policy or self.team(service.team).escalation_policy or self.defaults.escalation_policy
         return _get(self.policies, name or "", "escalation policy")
 
     def service(self, name: str) -> Service:

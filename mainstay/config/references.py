@@ -122,9 +122,7 @@ class References:
                 if rule.method not in person.contacts:
                     hint = close(rule.method, person.contacts)
                     where = (*at, "notify", index, "method")
-                    yield document.problem(
-                        where, f"{handle} has no contact method called {rule.method!r}{hint}"
-                    )
+                    yield document.problem(where, f"{handle} has no contact method called {rule.method!r}{hint}")
 
     def _teams(self) -> Iterator[Problem]:
         document = self._folder.teams

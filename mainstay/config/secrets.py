@@ -68,7 +68,5 @@ def _must_refer(text: str) -> str:
     return text
 
 
-Reference = Annotated[
-    str, AfterValidator(_must_refer), WithJsonSchema({"type": "string", "pattern": _REFERENCE})
-]
+Reference = Annotated[str, AfterValidator(_must_refer), WithJsonSchema({"type": "string", "pattern": _REFERENCE})]
 """A field that holds where a secret is. A value in its place is refused without being shown."""

@@ -27,9 +27,7 @@ class Slice(Strict):
     runbooks: dict[str, str] = Field(default_factory=dict)
 
 
-def slice_for(
-    service: Service, team: Team, policy: EscalationPolicy, whole: Slice, also: Iterable[str] = ()
-) -> Slice:
+def slice_for(service: Service, team: Team, policy: EscalationPolicy, whole: Slice, also: Iterable[str] = ()) -> Slice:
     """What an incident of ``service`` reaches from its policy, its team, its runbooks and ``also`` (handles).
 
     Histories carry it, so that hundreds of services and people do not make every incident large.

@@ -112,9 +112,7 @@ class AddressBook:
             return _address(latest, address.key, address.number)
         # A later incident has taken over the workflow id, so this one is over.
         async with answering(doing, WITHIN):
-            query = (
-                f"WorkflowId = '{_quoted(address.workflow_id)}' AND IncidentKey = '{_quoted(address.key)}'"
-            )
+            query = f"WorkflowId = '{_quoted(address.workflow_id)}' AND IncidentKey = '{_quoted(address.key)}'"
             async for run in self._client.list_workflows(query, page_size=20, limit=20):
                 if run.status is not WorkflowExecutionStatus.CONTINUED_AS_NEW:
                     return _address(run, address.key, address.number)
@@ -145,8 +143,7 @@ def _address(run: WorkflowExecution, key: str, number: str = "") -> Address:
         workflow_id=run.id,
         key=key,
         number=number or run.typed_search_attributes.get(_ID) or "",
-        ended=run.status
-        not in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW, None),
+        ended=run.status not in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW, None),
         last_run=run.run_id,
     )
 

@@ -53,9 +53,7 @@ class Authenticator:
         if person is None:
             self.refused += 1
             raise Unauthenticated("the client certificate names nobody who is known here")
-        return Actor(
-            person=person.handle, roles=person.access_roles, assurance=Assurance.MTLS, door=self._door
-        )
+        return Actor(person=person.handle, roles=person.access_roles, assurance=Assurance.MTLS, door=self._door)
 
 
 def _token(bearer: str | None) -> str:

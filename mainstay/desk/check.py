@@ -31,9 +31,7 @@ def text(value: str, field: str, *, required: bool = False, limit: int = MAX_TEX
     if required and not value.strip():
         raise InvalidArgument(f"{field} is required", field=field)
     if len(value) > limit:
-        raise InvalidArgument(
-            f"{field} has {len(value)} characters, at most {limit} are allowed", field=field
-        )
+        raise InvalidArgument(f"{field} has {len(value)} characters, at most {limit} are allowed", field=field)
     if found := _CONTROL.search(value):
         raise InvalidArgument(
             f"{field} has a control character (U+{ord(found[0]):04X}) at {found.start()}", field=field
@@ -60,6 +58,4 @@ def size(command: BaseModel, field: str | None = None) -> None:
     """Refuses what no validator would take: more than 64 KiB in all."""
     got = len(command.model_dump_json().encode())
     if got > MAX_COMMAND_BYTES:
-        raise InvalidArgument(
-            f"the request has {got} bytes, at most {MAX_COMMAND_BYTES} are allowed", field=field
-        )
+        raise InvalidArgument(f"the request has {got} bytes, at most {MAX_COMMAND_BYTES} are allowed", field=field)

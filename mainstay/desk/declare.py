@@ -67,9 +67,7 @@ class Declarations:
                 return await self._existing(workflow_id, error, content)
         return Address(workflow_id=workflow_id, key=handle.first_execution_run_id or "")
 
-    async def _start(
-        self, workflow_id: str, declaration: Declaration, content: str
-    ) -> WorkflowHandle[object, object]:
+    async def _start(self, workflow_id: str, declaration: Declaration, content: str) -> WorkflowHandle[object, object]:
         pinned = self._pins.pin(declaration.service)
         profile = pinned.profile
         level = (
@@ -100,8 +98,6 @@ class Declarations:
         handle = self._client.get_workflow_handle(workflow_id)
         described = await handle.describe()
         if await described.memo_value(MEMO, default=content) != content:
-            raise AlreadyDone(
-                "this request_id has declared another incident: choose a new one", field="request_id"
-            )
+            raise AlreadyDone("this request_id has declared another incident: choose a new one", field="request_id")
         key = error.first_run_id or described.raw_description.workflow_execution_info.first_run_id
         return Address(workflow_id=workflow_id, key=key, existed=True)

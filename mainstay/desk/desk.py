@@ -222,9 +222,7 @@ class Desk:
         """One person takes over for a while; returns one line for people."""
         return await self._on_call.add(schedule, override, caller, request_id)
 
-    async def items(
-        self, owner: str = "", incident: str = "", open_only: bool = False
-    ) -> tuple[ItemRow, ...]:
+    async def items(self, owner: str = "", incident: str = "", open_only: bool = False) -> tuple[ItemRow, ...]:
         """Action items, what is due first comes first."""
         return await self._items.list(owner, incident, open_only)
 

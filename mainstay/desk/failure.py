@@ -30,6 +30,10 @@ class Later(Unavailable):
         self.retry_after = retry_after
 
 
+class NoSuchRun(NotFound):
+    """Temporal knows no such open execution, which a workflow's own NotFound does not say."""
+
+
 @asynccontextmanager
 async def answering(doing: str, timeout: timedelta, *, unsure: str = "") -> AsyncIterator[None]:
     """Everything inside answers within ``timeout`` or is Unavailable; Temporal's errors become refusals.
@@ -69,7 +73,7 @@ def from_rpc(error: RPCError, doing: str, unsure: str = "") -> Refusal:
     """The refusal that a failed call means. What says nothing definite is Unavailable."""
     match error.status:
         case RPCStatusCode.NOT_FOUND:
-            return NotFound(f"{doing}: not found")
+            return NoSuchRun(f"{doing}: not found")
         case RPCStatusCode.INVALID_ARGUMENT:
             return InvalidArgument(f"{doing}: {error.message}")
         case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:

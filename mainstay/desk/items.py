@@ -51,9 +51,7 @@ class Items:
         check.size(command)
         check.name(item, "item", required=True)
         address = await self._address(item)
-        ready = signed(
-            command, caller, self._signer, key=address.key, update_id=request_id, now=self._clock()
-        )
+        ready = signed(command, caller, self._signer, key=address.key, update_id=request_id, now=self._clock())
         handle = self._client.get_workflow_handle(address.workflow_id, first_execution_run_id=address.key)
         try:
             async with answering(f"changing action item {item}", timeout, unsure=MAY_STILL_APPLY):

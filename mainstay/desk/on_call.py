@@ -42,9 +42,7 @@ class OnCall:
         check.instant(start, "start")
         check.instant(end, "end")
         if not start < end <= start + LONGEST:
-            raise InvalidArgument(
-                f"end must be after start, and at most {LONGEST.days} days after it", field="end"
-            )
+            raise InvalidArgument(f"end must be after start, and at most {LONGEST.days} days after it", field="end")
         found = self._wanted(check.name(schedule, "schedule", required=True))[schedule]
         overrides = await self._pins.overrides(start, end)
         roster = Roster(found, overrides.of(schedule))

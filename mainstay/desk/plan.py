@@ -28,9 +28,7 @@ from mainstay.domain.runbook.plan import PlannedAct, outline
 from mainstay.domain.runbook.ways import reachable
 
 
-def plan(
-    text: str, name: str, pinned: PinnedConfig | None, inputs: dict[str, JsonValue]
-) -> tuple[PlanLine, ...]:
+def plan(text: str, name: str, pinned: PinnedConfig | None, inputs: dict[str, JsonValue]) -> tuple[PlanLine, ...]:
     """Raises InvalidArgument for inputs that do not fit. Nothing is asked of any cluster."""
     tree = parse(text, name)
     bound = given_inputs.bind(tree, pinned.service, inputs) if pinned else inputs

@@ -26,9 +26,7 @@ class Health:
     async def status(self) -> Status:
         """Never raises: a part that does not answer is told as such."""
         temporal, records, halt = await asyncio.gather(self.temporal(), self._records(), self._halt())
-        return Status(
-            version=_version(), halt=halt, parts=(temporal, records), config_digest=self._config.digest
-        )
+        return Status(version=_version(), halt=halt, parts=(temporal, records), config_digest=self._config.digest)
 
     async def temporal(self) -> PartState:
         try:

@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from mainstay.desk import check
 from mainstay.desk.address import Address, AddressBook
-from mainstay.desk.failure import MAY_STILL_APPLY, answering
+from mainstay.desk.failure import MAY_STILL_APPLY, NoSuchRun, answering
 from mainstay.domain.access import Actor, Command, SignedActor
 from mainstay.domain.access_rules import check_allowed
 from mainstay.domain.errors import InvalidArgument, NotFound, Refusal, Unavailable, WrongState
@@ -45,9 +45,7 @@ def signed(command: C, caller: Actor, signer: Signer, *, key: str, update_id: st
 
 
 class Updates:
-    def __init__(
-        self, client: Client, book: AddressBook, signer: Signer, clock: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, client: Client, book: AddressBook, signer: Signer, clock: Callable[[], datetime]) -> None:
         self._client = client
         self._book = book
         self._signer = signer
@@ -66,16 +64,14 @@ class Updates:
         request_id = check.request_id(request_id)
         check.size(command)
         check_allowed(name, caller)
-        ready = signed(
-            command, caller, self._signer, key=address.key, update_id=request_id, now=self._clock()
-        )
+        ready = signed(command, caller, self._signer, key=address.key, update_id=request_id, now=self._clock())
         handle = self._client.get_workflow_handle(address.workflow_id, first_execution_run_id=address.key)
         shown = address.number or address.workflow_id
         try:
             async with answering(f"sending {name} to {shown}", timeout, unsure=MAY_STILL_APPLY):
                 answer: Outcome = await handle.execute_update(name, ready, id=request_id, result_type=Outcome)
                 return answer
-        except NotFound:
+        except NoSuchRun:
             return await self._answer_of_closed(address, shown, request_id)
 
     async def _answer_of_closed(self, address: Address, shown: str, request_id: str) -> Outcome:
@@ -102,6 +98,4 @@ class Updates:
 
 
 def closed(shown: str) -> Refusal:
-    return WrongState(
-        f"{shown} is closed and takes no more changes: declare a new incident, or add to its postmortem"
-    )
+    return WrongState(f"{shown} is closed and takes no more changes: declare a new incident, or add to its postmortem")

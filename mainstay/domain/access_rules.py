@@ -86,9 +86,7 @@ def check_allowed(operation: str, actor: Actor) -> None:
         _check_unverified(operation, needed, actor)
     elif not any(_reaches(role, needed) for role in actor.roles):
         has = ", ".join(role.value for role in actor.roles) or "none"
-        raise NotAllowed(
-            f"{operation} needs the access role {needed.value}; {actor.shown} has {has}", field="actor"
-        )
+        raise NotAllowed(f"{operation} needs the access role {needed.value}; {actor.shown} has {has}", field="actor")
 
 
 def _check_unverified(operation: str, needed: AccessRole, actor: Actor) -> None:

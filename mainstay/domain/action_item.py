@@ -86,9 +86,7 @@ def counts(items: tuple[ItemRow, ...], now: datetime, *, deferred_too: bool = Tr
     """How many are done, overdue, in progress in time, and the rest (S-296)."""
     late = sum(overdue(item, now, deferred_too=deferred_too) for item in items)
     done = sum(item.status == "done" for item in items)
-    begun = sum(
-        item.status == "in progress" and not overdue(item, now, deferred_too=deferred_too) for item in items
-    )
+    begun = sum(item.status == "in progress" and not overdue(item, now, deferred_too=deferred_too) for item in items)
     return ItemCounts(done=done, in_progress=begun, overdue=late, other=len(items) - done - begun - late)
 
 

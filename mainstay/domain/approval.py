@@ -160,9 +160,7 @@ def check_vote(
         _check_break_glass(question.rule, kind, actor, comment)
     else:
         _check_eligible(question, kind, actor, roles)
-    return Vote(
-        kind=kind, actor=actor, digest=digest, at=now, comment=comment[:2_000], break_glass=break_glass
-    )
+    return Vote(kind=kind, actor=actor, digest=digest, at=now, comment=comment[:2_000], break_glass=break_glass)
 
 
 def cast(question: Question, vote: Vote) -> Question:
@@ -236,9 +234,7 @@ def _check_open(question: Question, actor: Actor, now: datetime) -> None:
         case Decision.PENDING:
             return
         case Decision.EXPIRED:
-            raise Expired(
-                f"the question on {question.step} expired at {question.expires_at:%Y-%m-%d %H:%M} UTC"
-            )
+            raise Expired(f"the question on {question.step} expired at {question.expires_at:%Y-%m-%d %H:%M} UTC")
         case decided:
             people = ", ".join(dict.fromkeys(vote.actor.person for vote in question.votes)) or "the policy"
             raise AlreadyDone(f"{question.step} was {decided.value} already by {people}")

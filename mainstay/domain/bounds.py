@@ -42,9 +42,7 @@ def _ever_shorter(state: IncidentState, run_id: str) -> Iterator[IncidentState]:
     while state.recent:
         state = state.model_copy(update={"recent": state.recent[len(state.recent) // 2 + 1 :]})
         yield state
-    state = state.model_copy(
-        update={"mitigations": tuple(line for line in state.mitigations if not line.removed)}
-    )
+    state = state.model_copy(update={"mitigations": tuple(line for line in state.mitigations if not line.removed)})
     yield state
     pointers = state.dropped_from if run_id in state.dropped_from else (*state.dropped_from, run_id)
     while state.tail:

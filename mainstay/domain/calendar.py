@@ -34,9 +34,7 @@ class Calendar:
     holidays: frozenset[date]
 
     @classmethod
-    def parse(
-        cls, hours: tuple[str, ...], time_zone: str = "UTC", holidays: tuple[str, ...] = ()
-    ) -> Calendar:
+    def parse(cls, hours: tuple[str, ...], time_zone: str = "UTC", holidays: tuple[str, ...] = ()) -> Calendar:
         """Raises InvalidArgument for hours, a zone or a date that cannot be read."""
         return cls(
             hours=tuple(parse_hours(text) for text in hours),

@@ -71,9 +71,7 @@ class Change(Record):
     @property
     def digest(self) -> str:
         """What a vote binds to: action, parameters, target, fields found, values to go to and diff."""
-        return digest(
-            [self.action, self.parameters, self.target.model_dump(), self.observed, self.desired, self.diff]
-        )
+        return digest([self.action, self.parameters, self.target.model_dump(), self.observed, self.desired, self.diff])
 
 
 class ApplyRequest(Record):

@@ -54,9 +54,7 @@ def evaluate(expression: str, values: Mapping[str, JsonValue]) -> bool:
     try:
         result = compiled.eval(data=dict(values))
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:  # budget used up, number too large
-        raise InvalidArgument(
-            f"condition {expression!r} cannot be evaluated: {_reason(str(error))}"
-        ) from None
+        raise InvalidArgument(f"condition {expression!r} cannot be evaluated: {_reason(str(error))}") from None
     if result.type() == cel.Type.BOOL:
         return bool(result.value())
     found = f": {result.value()}" if result.type() == cel.Type.ERROR else f" gives {result.type().name()}"

@@ -26,9 +26,7 @@ def parse(text: str) -> timedelta:
     """The duration that ``text`` says. Raises InvalidArgument: a number without a unit is ambiguous."""
     compact = text.replace(" ", "")
     if not re.fullmatch(_PATTERN, compact):
-        raise InvalidArgument(
-            f"{text!r} is not a duration: write a number and a unit, such as 90s, 5m, 72h or 14d"
-        )
+        raise InvalidArgument(f"{text!r} is not a duration: write a number and a unit, such as 90s, 5m, 72h or 14d")
     try:
         return sum((float(n) * _UNITS[unit] for n, unit in re.findall(_PART, compact)), timedelta(0))
     except OverflowError:

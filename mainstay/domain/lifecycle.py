@@ -69,6 +69,7 @@ from mainstay.domain.triage import impact_of, triage
 RECENT = 300
 """Entries at hand without the record store: the postmortem's time line is drawn from them."""
 RETRY_UNDELIVERED = timedelta(seconds=30)
+ROLES_LATE = "required roles"
 ROLES_WITHIN = timedelta(minutes=5)
 """By when the severity's required roles are to be given (S-133)."""
 
@@ -87,9 +88,7 @@ MAX_LINKED = 50
 
 def log(state: IncidentState, *entries: AnyEntry) -> IncidentState:
     """Append to the journal; every entry gets the next number."""
-    numbered = tuple(
-        entry.model_copy(update={"seq": state.next_seq + offset}) for offset, entry in enumerate(entries)
-    )
+    numbered = tuple(entry.model_copy(update={"seq": state.next_seq + offset}) for offset, entry in enumerate(entries))
     return state.model_copy(
         update={
             "tail": state.tail + numbered,
@@ -99,9 +98,7 @@ def log(state: IncidentState, *entries: AnyEntry) -> IncidentState:
     )
 
 
-def set_phase(
-    state: IncidentState, phase: Phase, actor: Actor, now: datetime, why: str = ""
-) -> IncidentState:
+def set_phase(state: IncidentState, phase: Phase, actor: Actor, now: datetime, why: str = "") -> IncidentState:
     """Change the phase, with its entry; nothing happens when it is that phase already."""
     if state.phase is phase:
         return state
@@ -191,9 +188,7 @@ def _quiet(state: IncidentState, pinned: PinnedConfig, now: datetime, actor: Act
     return begin_hold(state, pinned, now, actor, "all alerts have resolved")
 
 
-def begin_hold(
-    state: IncidentState, pinned: PinnedConfig, now: datetime, actor: Actor, why: str
-) -> IncidentState:
+def begin_hold(state: IncidentState, pinned: PinnedConfig, now: datetime, actor: Actor, why: str) -> IncidentState:
     """Symptoms are gone: watch for the severity's hold time before it counts as resolved."""
     hold = pinned.monitoring_hold or pinned.profile.level(state.rank).monitoring_hold
     state = set_phase(state, Phase.MONITORING, actor, now, why)
@@ -207,9 +202,7 @@ def begin_hold(
     )
 
 
-def reopen_round(
-    state: IncidentState, pinned: PinnedConfig, why: str, actor: Actor, now: datetime
-) -> IncidentState:
+def reopen_round(state: IncidentState, pinned: PinnedConfig, why: str, actor: Actor, now: datetime) -> IncidentState:
     """A new escalation round with new keys: people are paged anew.
 
     Within the monitoring hold it goes back to mitigating (S-258), later to where it began. Who wanted nobody
@@ -255,9 +248,7 @@ def begin_paging(state: IncidentState, pinned: PinnedConfig, now: datetime, *, k
     """
     if _only_listed(state, pinned) and (known or state.ticket):
         return state
-    return state.model_copy(
-        update={"escalation": escalation.begin(pinned.policy, now), "escalation_begun_at": now}
-    )
+    return state.model_copy(update={"escalation": escalation.begin(pinned.policy, now), "escalation_begun_at": now})
 
 
 def _only_listed(state: IncidentState, pinned: PinnedConfig) -> bool:
@@ -334,9 +325,7 @@ def escalate(
     _alive(state)
     _of_this_round(state, command.round)
     if state.escalation.acknowledged_by:
-        raise AlreadyDone(
-            f"{state.escalation.acknowledged_by} acknowledged before: page somebody by name, if need be"
-        )
+        raise AlreadyDone(f"{state.escalation.acknowledged_by} acknowledged before: page somebody by name, if need be")
     if state.phase.quiet:
         raise WrongState(f"the incident is {state.phase.value}: reopen it, or page somebody by name")
     if state.escalation.due is None and state.escalation.step:
@@ -356,8 +345,10 @@ def _with_rank(
     entry = SeveritySet(at=now, former=state.severity, severity=level.label, reason=reason)
     if actor is not None:
         entry = entry.model_copy(update={"actor": actor})
-    worse = {"roles_from": now} if level.rank < state.rank else {}
-    state = state.model_copy(update={"rank": level.rank, "severity": level.label, **worse})
+    change: dict[str, object] = {"rank": level.rank, "severity": level.label}
+    if level.rank < state.rank:
+        change |= {"roles_from": now, "late": tuple(name for name in state.late if name != ROLES_LATE)}
+    state = state.model_copy(update=change)
     if level.update_every is not None and not state.phase.ended:
         due = now + level.update_every
         known = state.next_update_due
@@ -449,9 +440,7 @@ def assign_role(
 def _commands(state: IncidentState, actor: Actor) -> bool:
     """The commander, the deputy, or somebody whose access role stands above both."""
     leads = (state.roles.get("commander"), state.roles.get("deputy"))
-    return actor.person in leads or any(
-        role in actor.roles for role in (AccessRole.COMMANDER, AccessRole.ADMIN)
-    )
+    return actor.person in leads or any(role in actor.roles for role in (AccessRole.COMMANDER, AccessRole.ADMIN))
 
 
 def release_role(
@@ -594,17 +583,14 @@ def _note_mitigation(state: IncidentState, entry: Mitigated) -> IncidentState:
     )
 
 
-def remove_mitigation(
-    state: IncidentState, mitigation: str, how: str, actor: Actor, now: datetime
-) -> IncidentState:
+def remove_mitigation(state: IncidentState, mitigation: str, how: str, actor: Actor, now: datetime) -> IncidentState:
     """Strike a line of the ledger. NotFound names those that stand."""
     standing = [m for m in state.mitigations if not m.removed]
     if mitigation not in {m.id for m in standing}:
         known = ", ".join(m.id for m in standing) or "none"
         raise NotFound(f"no standing mitigation {mitigation!r}; standing: {known}", field="removes")
     lines = tuple(
-        m.model_copy(update={"removed": how[:MAX_MITIGATION]}) if m.id == mitigation else m
-        for m in state.mitigations
+        m.model_copy(update={"removed": how[:MAX_MITIGATION]}) if m.id == mitigation else m for m in state.mitigations
     )
     entry = MitigationRemoved(at=now, actor=actor, mitigation=mitigation, how=how)
     return log(state.model_copy(update={"mitigations": lines}), entry)
@@ -678,27 +664,21 @@ def _ready_to_resolve(state: IncidentState, now: datetime) -> None:
         raise WrongState(f"the monitoring hold lasts until {until} UTC; say why with 'anyway'")
 
 
-def reopen(
-    state: IncidentState, command: Reopen, pinned: PinnedConfig, actor: Actor, now: datetime
-) -> IncidentState:
+def reopen(state: IncidentState, command: Reopen, pinned: PinnedConfig, actor: Actor, now: datetime) -> IncidentState:
     _alive(state)
     if not state.phase.quiet:
         raise WrongState(f"the incident is open ({state.phase.value})")
     return reopen_round(state, pinned, _text(command.reason, "reason"), actor, now)
 
 
-def cancel(
-    state: IncidentState, command: Cancel, _pinned: PinnedConfig, actor: Actor, now: datetime
-) -> IncidentState:
+def cancel(state: IncidentState, command: Cancel, _pinned: PinnedConfig, actor: Actor, now: datetime) -> IncidentState:
     """A false alarm or a mistake. Runs are told to undo and stop."""
     _alive(state)
     state = set_phase(state, Phase.CANCELLED, actor, now, _text(command.reason, "reason"))
     return _end(state, now)
 
 
-def merge(
-    state: IncidentState, command: Merge, _pinned: PinnedConfig, actor: Actor, now: datetime
-) -> IncidentState:
+def merge(state: IncidentState, command: Merge, _pinned: PinnedConfig, actor: Actor, now: datetime) -> IncidentState:
     _alive(state)
     into = _text(command.into, "into")[:MAX_NAME]
     if into in (state.key, state.number):
@@ -710,9 +690,7 @@ def merge(
     return _end(state, now)
 
 
-def close(
-    state: IncidentState, command: Close, pinned: PinnedConfig, actor: Actor, now: datetime
-) -> IncidentState:
+def close(state: IncidentState, command: Close, pinned: PinnedConfig, actor: Actor, now: datetime) -> IncidentState:
     """Resolved is not closed (D-39): temporary mitigations must be gone or have an owner and a date."""
     _alive(state)
     if state.phase is not Phase.RESOLVED:
@@ -740,9 +718,7 @@ def close(
     return _end(set_phase(state, Phase.CLOSED, actor, now, command.reason[:MAX_TEXT]), now)
 
 
-def _check_item(
-    item: ItemDraft, index: int, state: IncidentState, pinned: PinnedConfig, now: datetime
-) -> None:
+def _check_item(item: ItemDraft, index: int, state: IncidentState, pinned: PinnedConfig, now: datetime) -> None:
     where = f"items[{index}]"
     _text(item.text, f"{where}.text")
     if item.owner not in pinned.people:

@@ -102,9 +102,7 @@ def _few(items: tuple[str, ...]) -> list[str]:
 
 def _lines(text: str) -> list[str]:
     """The lines of ``text``, each cleaned, its indentation kept: a diff's first column carries meaning."""
-    cut = (
-        text if len(text) <= MAX_VERBATIM else text[:MAX_VERBATIM] + "\n… cut here: see the incident for all"
-    )
+    cut = text if len(text) <= MAX_VERBATIM else text[:MAX_VERBATIM] + "\n… cut here: see the incident for all"
     return [_indented(line) for line in cut.strip("\n").split("\n")] if cut.strip() else []
 
 

@@ -188,9 +188,7 @@ def check(
         return None, problems_of(error, positions, filename, under)
 
 
-def problems_of(
-    error: ValidationError, positions: Positions, filename: str = "", under: Path = ()
-) -> list[Problem]:
+def problems_of(error: ValidationError, positions: Positions, filename: str = "", under: Path = ()) -> list[Problem]:
     """What pydantic found, each at the line where it stands."""
     found = [_problem(detail, positions, filename, under) for detail in error.errors(include_url=False)]
     return sorted(set(found), key=lambda p: (p.line, p.column, p.message))

@@ -140,9 +140,7 @@ def _response(given: PostmortemInput, reached: Stages) -> Iterator[str]:
     acknowledged = next((e for e in given.timeline if isinstance(e, Acknowledged)), None)
     yield f"- First acknowledged by: {_safe(acknowledged.actor.shown) if acknowledged else 'nobody'}"
     roles = {e.role: e.person for e in given.timeline if isinstance(e, RoleAssigned)}
-    yield from (
-        f"- {_safe(role.replace('_', ' ').capitalize())}: {_safe(who)}" for role, who in roles.items()
-    )
+    yield from (f"- {_safe(role.replace('_', ' ').capitalize())}: {_safe(who)}" for role, who in roles.items())
     late = [e for e in given.timeline if isinstance(e, Late)]
     yield f"- Targets missed: {', '.join(_safe(e.what) for e in late) or 'none recorded'}"
 

@@ -51,14 +51,11 @@ _EXERCISE = "This is an exercise. No real incident is behind it."
 def offers(links: tuple[Link, ...], urls: tuple[str, ...]) -> tuple[Offer, ...]:
     """Links with their signed addresses, and what following each does."""
     return tuple(
-        Offer(label=link.label, url=url, does=_DOES[link.purpose])
-        for link, url in zip(links, urls, strict=True)
+        Offer(label=link.label, url=url, does=_DOES[link.purpose]) for link, url in zip(links, urls, strict=True)
     )
 
 
-def render_message(
-    message: AnyMessage, links: tuple[tuple[str, str] | Offer, ...] = (), *, medium: Medium
-) -> Rendered:
+def render_message(message: AnyMessage, links: tuple[tuple[str, str] | Offer, ...] = (), *, medium: Medium) -> Rendered:
     """``message`` as a person reads it. ``links``: (label, address), in the order they are offered."""
     made = letter(message, tuple(_offer(link) for link in links))
     subject = header(made.subject)

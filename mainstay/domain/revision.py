@@ -138,9 +138,7 @@ def restored_annotations(live: Mapping[str, str], revision: Mapping[str, str]) -
 
 def carried(annotations: Mapping[str, str]) -> dict[str, str]:
     """The annotations that belong to a revision and go where it goes."""
-    return {
-        key: value for key, value in annotations.items() if key not in OWN_OF_DEPLOYMENT and not is_mark(key)
-    }
+    return {key: value for key, value in annotations.items() if key not in OWN_OF_DEPLOYMENT and not is_mark(key)}
 
 
 def is_mark(key: str) -> bool:
@@ -223,9 +221,7 @@ def _from_controller_revision(entry: Raw) -> Revision | None:
 
 
 def _controlled_by(entry: Raw, uid: str) -> bool:
-    return any(
-        o.get("controller") and o.get("uid") == uid for o in entry["metadata"].get("ownerReferences") or ()
-    )
+    return any(o.get("controller") and o.get("uid") == uid for o in entry["metadata"].get("ownerReferences") or ())
 
 
 def _metadata(template: Raw) -> Raw:

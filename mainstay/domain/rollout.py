@@ -109,9 +109,7 @@ def _by_hand(strategy: Mapping[str, Any], counts: Mapping[str, int]) -> Rollout:
 
 
 def _progressing(detail: str, wanted: int, updated: int = 0, available: int = 0) -> Rollout:
-    return Rollout(
-        state=RolloutState.PROGRESSING, detail=detail, wanted=wanted, updated=updated, available=available
-    )
+    return Rollout(state=RolloutState.PROGRESSING, detail=detail, wanted=wanted, updated=updated, available=available)
 
 
 def _wanted(spec: Mapping[str, Any]) -> int:

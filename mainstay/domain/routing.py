@@ -259,9 +259,7 @@ def batches(
             room = limit - frame
         groups[-1].append(fitting)
         room -= size
-    return tuple(
-        AlertBatch(alerts=tuple(g), incident_key=incident_key, delivered_by=delivered_by) for g in groups
-    )
+    return tuple(AlertBatch(alerts=tuple(g), incident_key=incident_key, delivered_by=delivered_by) for g in groups)
 
 
 def _fit(alert: Alert, room: int) -> tuple[Alert, int]:

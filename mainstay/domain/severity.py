@@ -67,9 +67,7 @@ class SeverityProfile(Strict):
         if len(set(spellings)) < len(spellings):
             raise ValueError(f"profile {self.name!r}: an alias may stand for one level only")
         if unknown := self.aliases.keys() - {level.label for level in self.levels}:
-            raise ValueError(
-                f"profile {self.name!r}: aliases for unknown levels {', '.join(sorted(unknown))}"
-            )
+            raise ValueError(f"profile {self.name!r}: aliases for unknown levels {', '.join(sorted(unknown))}")
         return self
 
     def level(self, rank: int) -> Level:

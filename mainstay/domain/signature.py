@@ -183,10 +183,7 @@ def _read(token: str, keys: tuple[PublicKey, ...]) -> LinkClaim:
 def _actor_bytes(signed: SignedActor) -> bytes:
     """Every field but the signature. Defaults are left out: a field that a newer version adds does not void
     the signatures of older ones, and a value in it that an older version cannot see does."""
-    return (
-        _ACTOR
-        + canonical(signed.model_dump(mode="json", exclude={"signature"}, exclude_defaults=True)).encode()
-    )
+    return _ACTOR + canonical(signed.model_dump(mode="json", exclude={"signature"}, exclude_defaults=True)).encode()
 
 
 def _holds(key: PublicKey, signature: str, body: bytes) -> bool:

@@ -92,11 +92,7 @@ def experiments_refused(left: float) -> str:
 def deploy_refused(left: float) -> str:
     """Why features may not be released now; empty: they may (S-351). Never asked for a rollback."""
     found = band(left)
-    return (
-        f"{found.value}: {left:.0%} of the error budget is left"
-        if found in (Band.FREEZE, Band.EMERGENCY)
-        else ""
-    )
+    return f"{found.value}: {left:.0%} of the error budget is left" if found in (Band.FREEZE, Band.EMERGENCY) else ""
 
 
 def _minutes(duration: timedelta) -> str:

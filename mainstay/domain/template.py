@@ -108,9 +108,7 @@ def references(text: str) -> tuple[Reference, ...]:
     inner = {id(node.node) for node in tree.find_all((nodes.Getattr, nodes.Getitem)) if _is_access(node)}
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx in ("store", "param")}
     chains = [
-        _chain(node)
-        for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.Getitem))
-        if id(node) not in inner
+        _chain(node) for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.Getitem)) if id(node) not in inner
     ]
     return tuple(dict.fromkeys(chain for chain in chains if chain and chain[0] not in own))
 

@@ -181,9 +181,7 @@ def _share(rate: float) -> str:
 
 # From alerts to facts. All of it is hostile text: what cannot be read is not a fact.
 
-_NUMBER = re.compile(
-    r"([+-]?\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,20})?(?:e[+-]?\d{1,2})?) ?(%?)", re.ASCII | re.I
-)
+_NUMBER = re.compile(r"([+-]?\d{1,15}(?:,\d{3}){0,4}(?:\.\d{1,20})?(?:e[+-]?\d{1,2})?) ?(%?)", re.ASCII | re.I)
 _WORDS = {
     "true": True,
     "yes": True,

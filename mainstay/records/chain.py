@@ -62,18 +62,14 @@ def _contiguous(stored: set[int], first: int) -> int:
 
 
 async def _known(connection: AsyncConnection, key: str, sources: Iterable[str]) -> set[tuple[str, int]]:
-    wanted = select(journal.c.source, journal.c.seq).where(
-        journal.c.key == key, journal.c.source.in_(list(sources))
-    )
+    wanted = select(journal.c.source, journal.c.seq).where(journal.c.key == key, journal.c.source.in_(list(sources)))
     return {(row.source, row.seq) for row in await connection.execute(wanted)}
 
 
 async def _store(connection: AsyncConnection, key: str, entries: Sequence[AnyEntry]) -> None:
     if not entries:
         return
-    tip = select(incident_table.c.chain_length, incident_table.c.chain_hash).where(
-        incident_table.c.key == key
-    )
+    tip = select(incident_table.c.chain_length, incident_table.c.chain_hash).where(incident_table.c.key == key)
     position, previous = (await connection.execute(tip)).one()
     rows = []
     for entry in entries:
@@ -94,9 +90,7 @@ async def _store(connection: AsyncConnection, key: str, entries: Sequence[AnyEnt
         )
     await connection.execute(insert(journal), rows)
     await connection.execute(
-        update(incident_table)
-        .where(incident_table.c.key == key)
-        .values(chain_length=position, chain_hash=previous)
+        update(incident_table).where(incident_table.c.key == key).values(chain_length=position, chain_hash=previous)
     )
 
 
@@ -120,9 +114,7 @@ async def entries_of(connection: AsyncConnection, key: str) -> tuple[AnyEntry, .
 
 async def verify(connection: AsyncConnection, key: str) -> ChainReport:
     """Compute every hash again, and compare the end with what the incident's own row remembers."""
-    tip = select(incident_table.c.chain_length, incident_table.c.chain_hash).where(
-        incident_table.c.key == key
-    )
+    tip = select(incident_table.c.chain_length, incident_table.c.chain_hash).where(incident_table.c.key == key)
     known = (await connection.execute(tip)).one_or_none()
     length, last = (known.chain_length, known.chain_hash) if known else (0, "")
     wanted = (

@@ -17,9 +17,7 @@ def insert(connection: AsyncConnection, table: Table) -> Insert:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
-async def put(
-    connection: AsyncConnection, table: Table, values: Mapping[str, Any], keep: Iterable[str] = ()
-) -> None:
+async def put(connection: AsyncConnection, table: Table, values: Mapping[str, Any], keep: Iterable[str] = ()) -> None:
     """Insert the row, or overwrite the one with its primary key except for the columns in ``keep``.
 
     With every column in ``keep`` a row that is there already stays as it is.

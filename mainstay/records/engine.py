@@ -139,12 +139,8 @@ def _sqlite(address: URL, timeout: float) -> tuple[AsyncEngine, AsyncEngine]:
         raise InvalidArgument("SQLite needs a file: records in memory are lost", field="database_url")
     Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     connect = {"timeout": timeout}
-    writer = create_async_engine(
-        address, pool_size=1, max_overflow=0, pool_timeout=timeout, connect_args=connect
-    )
-    reader = create_async_engine(
-        address, pool_size=4, max_overflow=0, pool_timeout=timeout, connect_args=connect
-    )
+    writer = create_async_engine(address, pool_size=1, max_overflow=0, pool_timeout=timeout, connect_args=connect)
+    reader = create_async_engine(address, pool_size=4, max_overflow=0, pool_timeout=timeout, connect_args=connect)
     # BEGIN IMMEDIATE: a transaction that reads first and writes later fails at once (SQLITE_BUSY) when
     # another process wrote in between; taking the lock at the start makes it wait instead.
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):

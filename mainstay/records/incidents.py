@@ -80,11 +80,7 @@ async def find(connection: AsyncConnection, ref: str) -> IncidentRow | None:
 
 
 async def _with_occurrences(connection: AsyncConnection, found: Row[Any]) -> IncidentRow:
-    wanted = (
-        select(occurrences.c.occurrence)
-        .where(occurrences.c.key == found.key)
-        .order_by(occurrences.c.occurrence)
-    )
+    wanted = select(occurrences.c.occurrence).where(occurrences.c.key == found.key).order_by(occurrences.c.occurrence)
     seen = (await connection.execute(wanted)).scalars().all()
     return _row(found).model_copy(update={"occurrences": tuple(seen)})
 
@@ -152,9 +148,7 @@ def _after(cursor: str) -> ColumnElement[bool]:
     c = incidents.c
     if before is None:
         return and_(c.declared_at.is_(None), c.key < str(key))
-    return or_(
-        c.declared_at < before, and_(c.declared_at == before, c.key < str(key)), c.declared_at.is_(None)
-    )
+    return or_(c.declared_at < before, and_(c.declared_at == before, c.key < str(key)), c.declared_at.is_(None))
 
 
 async def handled_before(connection: AsyncConnection, request: HandledBefore) -> Earlier:
@@ -162,9 +156,7 @@ async def handled_before(connection: AsyncConnection, request: HandledBefore) ->
 
     An occurrence without a fingerprint or a start identifies no single firing and matches nothing.
     """
-    wanted = [
-        _bounded(o) for o in request.occurrences if all(part.strip() for part in o.rpartition("@")[::2])
-    ]
+    wanted = [_bounded(o) for o in request.occurrences if all(part.strip() for part in o.rpartition("@")[::2])]
     if not wanted:
         return Earlier()
     found = await connection.execute(

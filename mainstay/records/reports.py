@@ -77,9 +77,7 @@ def _level(rank: int, severity: str, rows: list[IncidentRow]) -> LevelReport:
     )
 
 
-async def _deliveries(
-    connection: AsyncConnection, since: datetime, until: datetime
-) -> tuple[DeliveryReport, ...]:
+async def _deliveries(connection: AsyncConnection, since: datetime, until: datetime) -> tuple[DeliveryReport, ...]:
     c = deliveries.c
 
     def count(*states: str) -> Any:

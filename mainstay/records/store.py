@@ -157,9 +157,7 @@ class Store:
         self, schedule: str = "", since: datetime | None = None, until: datetime | None = None
     ) -> tuple[OverrideRow, ...]:
         """Those in force that touch [``since``, ``until``), in the order in which they were made."""
-        return await self._engine.read(
-            lambda c: items.list_overrides(c, schedule=schedule, since=since, until=until)
-        )
+        return await self._engine.read(lambda c: items.list_overrides(c, schedule=schedule, since=since, until=until))
 
     async def overrides(
         self, schedule: str = "", since: datetime | None = None, until: datetime | None = None
@@ -190,8 +188,6 @@ class Store:
         """Put a change into the ledger, or mark it undone; undone stays undone."""
         await self._engine.write(lambda c: items.save_effect(c, effect))
 
-    async def effects(
-        self, open_only: bool = True, runs: Collection[str] | None = None
-    ) -> tuple[SaveEffect, ...]:
+    async def effects(self, open_only: bool = True, runs: Collection[str] | None = None) -> tuple[SaveEffect, ...]:
         """The ledger of changes, oldest first; of these runs (workflow ids) only, if any are named."""
         return await self._engine.read(lambda c: items.list_effects(c, open_only=open_only, runs=runs))

@@ -89,8 +89,7 @@ class Recorder:
         own = [
             getattr(self, name)
             for name in dir(self)
-            if callable(getattr(self, name))
-            and hasattr(getattr(self, name), "__temporal_activity_definition")
+            if callable(getattr(self, name)) and hasattr(getattr(self, name), "__temporal_activity_definition")
         ]
         return [*own, rules.resolve_pinned, rules.meeting_slot]
 

@@ -147,9 +147,7 @@ class Links:
             await self._update(claim, names.PAGE, command, actor, _request_id(token, target))
         return Outcome(message=f"{view.next_page} is being paged")
 
-    async def _update(
-        self, claim: LinkClaim, name: str, command: Command, actor: Actor, request_id: str
-    ) -> Outcome:
+    async def _update(self, claim: LinkClaim, name: str, command: Command, actor: Actor, request_id: str) -> Outcome:
         """By incident key, so that it can only reach the incident that the link was made for.
 
         The key of an incident that has just begun may not be listed yet; then its workflow id serves, after

@@ -55,6 +55,4 @@ class Login:
 
     def _require_private_line(self) -> None:
         if self._public.scheme != "https" and self._public.hostname not in _LOOPBACK:
-            raise NotAllowed(
-                "tokens are taken over https or on this machine only: set public_url to https://…"
-            )
+            raise NotAllowed("tokens are taken over https or on this machine only: set public_url to https://…")

@@ -123,9 +123,7 @@ class Pages:
         ref = request.path_params["ref"]
         try:
             actor = await self._reader_of(request, ref)
-            view, timeline, halt = await asyncio.gather(
-                self._desk.view(ref), self._desk.timeline(ref), self._halt()
-            )
+            view, timeline, halt = await asyncio.gather(self._desk.view(ref), self._desk.timeline(ref), self._halt())
             runs = await asyncio.gather(*(self._card(r, view, actor) for r in view.runs[-RUNS_SHOWN:]))
         except Refusal as refusal:
             return self._refuse(request, refusal)
@@ -222,8 +220,7 @@ class Pages:
         if view.next_page:
             offered.append(("escalate", "Page next now"))
         return tuple(
-            Button(label, self._token(purpose, view.workflow_id, view.key, actor, "0"))
-            for purpose, label in offered
+            Button(label, self._token(purpose, view.workflow_id, view.key, actor, "0")) for purpose, label in offered
         )
 
     def _run_buttons(self, run: RunView, key: str, actor: Actor) -> tuple[Button, ...]:

@@ -48,9 +48,7 @@ class StatusPage:
                 return refused.as_page(request, refusal, ref="")
             _log.warning("status page", why=refusal.message)
             if self._last is None:
-                return refused.as_page(
-                    request, Unavailable("the status cannot be read at the moment"), ref=""
-                )
+                return refused.as_page(request, Unavailable("the status cannot be read at the moment"), ref="")
             status = self._last
         late = self._now() - status.as_of > FRESH * 2
         return page(
@@ -96,6 +94,4 @@ class StatusPage:
 
 
 def _recent(row: IncidentRow, now: datetime) -> bool:
-    return row.public_state != "Resolved" or (
-        row.declared_at is not None and row.declared_at >= now - HISTORY
-    )
+    return row.public_state != "Resolved" or (row.declared_at is not None and row.declared_at >= now - HISTORY)

@@ -168,9 +168,7 @@ def _beginning(content: bytes, source: str) -> Parsed:
     return Parsed(unreadable=(intake.raw_alert(content, source, reason),))
 
 
-def _accepted(
-    parsed: Parsed, delivered: tuple[Delivered, ...], oversized: bool, *, status: int
-) -> JSONResponse:
+def _accepted(parsed: Parsed, delivered: tuple[Delivered, ...], oversized: bool, *, status: int) -> JSONResponse:
     return JSONResponse(
         {
             "status": "success",

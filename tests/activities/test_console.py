@@ -16,9 +16,7 @@ from tests.activities.samples import EVERY_KIND, HOSTILE, NOW, PAGE, hostile
 async def printed(message: AnyMessage, person: str = "bob") -> str:
     stream = io.StringIO()
     offers = (Offer(label="Acknowledge", url="https://example.com/a/token"),)
-    outgoing = Outgoing(
-        key="k", message=message, at=NOW, person=person, address="bob@example.com", links=offers
-    )
+    outgoing = Outgoing(key="k", message=message, at=NOW, person=person, address="bob@example.com", links=offers)
     assert (await Console(stream).send(outgoing)).accepted
     return stream.getvalue()
 

@@ -43,9 +43,7 @@ def given(note: str = "rolled back", incident: IncidentRef = INCIDENT) -> Postmo
         Declared(at=NOW, title=incident.title, service="payment-service", severity="SEV1", how="alert"),
         Noted(at=NOW, text=note),
     )
-    return PostmortemInput(
-        incident=incident, row=row, timeline=timeline, owner="alice", pinned=PINNED, at=NOW
-    )
+    return PostmortemInput(incident=incident, row=row, timeline=timeline, owner="alice", pinned=PINNED, at=NOW)
 
 
 async def draft(folder: Path, request: PostmortemInput) -> Draft:
@@ -105,9 +103,7 @@ async def test_a_death_between_the_two_writes_makes_no_second_file(tmp_path: Pat
     assert await draft(tmp_path, given("news")) == newer
 
 
-@pytest.mark.parametrize(
-    "key", ["../../etc/passwd", "/etc/passwd", "..", "a/b", ".hidden", "\x00", "x" * 500]
-)
+@pytest.mark.parametrize("key", ["../../etc/passwd", "/etc/passwd", "..", "a/b", ".hidden", "\x00", "x" * 500])
 async def test_no_key_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
     made = await draft(tmp_path, given(incident=IncidentRef(key=key)))
     assert Path(made.path).resolve().parent == (tmp_path / "postmortems").resolve()
@@ -115,9 +111,7 @@ async def test_no_key_leads_out_of_the_folder(tmp_path: Path, key: str) -> None:
 
 async def test_a_folder_that_cannot_be_written_is_waited_for(tmp_path: Path) -> None:
     (tmp_path / "postmortems").write_text("not a folder")
-    with pytest.raises(
-        ApplicationError, match=r"the postmortem INC-2026-0042 cannot be written: "
-    ) as failure:
+    with pytest.raises(ApplicationError, match=r"the postmortem INC-2026-0042 cannot be written: ") as failure:
         await draft(tmp_path, given())
     assert not failure.value.non_retryable
 

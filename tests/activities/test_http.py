@@ -72,9 +72,7 @@ async def test_an_endpoint_that_does_not_answer_has_failed(client: httpx2.AsyncC
         ("http://169.254.169.254/latest/meta-data", "example.com", False),
     ],
 )
-async def test_only_allowed_hosts_are_asked(
-    client: httpx2.AsyncClient, url: str, allowed: str, fine: bool
-) -> None:
+async def test_only_allowed_hosts_are_asked(client: httpx2.AsyncClient, url: str, allowed: str, fine: bool) -> None:
     async with serving(fixed(200)) as base:
         port = base.rpartition(":")[2]
         asked, names = url.format(port=port), allowed.format(port=port)

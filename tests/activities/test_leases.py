@@ -74,9 +74,7 @@ async def test_a_lease_names_its_whole_target(client: Client, target: str) -> No
 
 async def test_a_holder_is_alive_over_continue_as_new_and_a_namesake_is_another(client: Client) -> None:
     queue, workflow_id = f"holders-{SERIAL}", f"holder-{SERIAL}"
-    async with Worker(
-        client, task_queue=queue, workflows=[Holder], workflow_runner=UnsandboxedWorkflowRunner()
-    ):
+    async with Worker(client, task_queue=queue, workflows=[Holder], workflow_runner=UnsandboxedWorkflowRunner()):
         first = await client.start_workflow(Holder.run, 2, id=workflow_id, task_queue=queue)
         latest = client.get_workflow_handle(workflow_id)
         async with asyncio.timeout(20):

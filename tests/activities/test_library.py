@@ -19,9 +19,7 @@ from tests.activities.samples import NOW
 from tests.activities.shop import holding, shop
 
 SIGNER = Signer(Ed25519PrivateKey.generate())
-FIRING = Alert(
-    labels={"alertname": "HighErrorRate", "app": "payments"}, annotations={"summary": "5xx over 5%"}
-)
+FIRING = Alert(labels={"alertname": "HighErrorRate", "app": "payments"}, annotations={"summary": "5xx over 5%"})
 
 
 async def pin(config: Config | None = None, **request: Any) -> Pinned:

@@ -237,9 +237,7 @@ async def test_good_figures_with_a_failing_synthetic_check_are_not_verified(
 async def test_a_list_of_endpoints_is_polled_each_with_its_timeout(client: httpx2.AsyncClient) -> None:
     """Given the status and health endpoints of a payment provider, then each is polled with a timeout."""
     async with serving(never) as health, serving(fixed(200)) as status:
-        endpoints = [
-            asking({"url": url, "timeout": "100ms"}, probe="http") for url in (f"{status}/status", health)
-        ]
+        endpoints = [asking({"url": url, "timeout": "100ms"}, probe="http") for url in (f"{status}/status", health)]
         answer = await verified(probes(client, ""), verifying(*endpoints))
     assert answer.verdict is Verdict.FAILED
     assert answer.facts["looks"] == ["held", "failed"]
@@ -301,9 +299,7 @@ async def test_nothing_is_looked_at_before_it_has_settled(client: httpx2.AsyncCl
 async def test_a_retry_on_another_worker_gets_no_extra_time(client: httpx2.AsyncClient) -> None:
     environment = ActivityEnvironment()
     earlier = Progress(begun_at=datetime.now(UTC) - timedelta(hours=2), rounds=7)
-    environment.info = dataclasses.replace(
-        environment.info, heartbeat_details=[earlier.model_dump(mode="json")]
-    )
+    environment.info = dataclasses.replace(environment.info, heartbeat_details=[earlier.model_dump(mode="json")])
     async with probing(client, 0.5) as (subject, _):
         request = verifying(within=timedelta(hours=1), settle=timedelta(minutes=1))
         answer = await asyncio.wait_for(environment.run(subject.verify, request), 10)

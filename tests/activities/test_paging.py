@@ -47,9 +47,7 @@ def request(message: AnyMessage = PAGE, **more: Any) -> SendRequest:
 
 
 async def send(client: httpx2.AsyncClient, asked: SendRequest, **config: Any) -> Receipt:
-    paging = Paging(
-        holding(shop(**config)), SIGNER, Channels(client), "http://127.0.0.1:8080", now=lambda: NOW
-    )
+    paging = Paging(holding(shop(**config)), SIGNER, Channels(client), "http://127.0.0.1:8080", now=lambda: NOW)
     answer = await ActivityEnvironment().run(paging.send, asked)
     assert isinstance(answer, Receipt)
     return answer
@@ -89,9 +87,7 @@ async def test_a_page_reaches_the_current_address_with_a_link_for_this_person(
 
 
 async def test_a_link_ends_when_its_message_says_so(client: httpx2.AsyncClient) -> None:
-    link = Link(
-        purpose="approve", label="Approve", argument="sha256:1", expires_at=NOW + timedelta(minutes=5)
-    )
+    link = Link(purpose="approve", label="Approve", argument="sha256:1", expires_at=NOW + timedelta(minutes=5))
     _, text = await mailed(client, request(PAGE.model_copy(update={"links": (ACK, link)})))
     claims = [read_link(token, (SIGNER.public(),), NOW) for token in links_in(text)]
     assert [(c.purpose, c.expires_at - NOW) for c in claims] == [
@@ -164,9 +160,7 @@ async def test_a_message_to_nobody_in_particular_carries_no_right_to_act(client:
     assert "/a/" not in posted[0]["text"]
 
 
-async def test_the_console_prints_no_link(
-    client: httpx2.AsyncClient, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_console_prints_no_link(client: httpx2.AsyncClient, capsys: pytest.CaptureFixture[str]) -> None:
     assert (await send(client, request(person="", method="", channel="console"))).accepted
     printed = capsys.readouterr().err
     assert "INC-2026-0042" in printed

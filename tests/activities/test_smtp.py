@@ -192,9 +192,7 @@ async def test_an_address_that_is_none_is_refused_for_good(address: str) -> None
 
 
 async def test_a_password_is_never_sent_in_the_clear_to_another_machine() -> None:
-    server = Server(
-        host="mx.example.com", port=25, sender="m@example.com", username="m", password="p", security="none"
-    )
+    server = Server(host="mx.example.com", port=25, sender="m@example.com", username="m", password="p", security="none")
     receipt = await Smtp(server).send(outgoing())
     assert receipt.permanent
     assert "unencrypted" in receipt.detail

@@ -121,9 +121,7 @@ def told(error: grpc.aio.AioRpcError) -> Told:
         else found["ResourceInfo"].resource_type
         if "ResourceInfo" in found
         else "",
-        retry_seconds=found["RetryInfo"].retry_delay.ToTimedelta().total_seconds()
-        if "RetryInfo" in found
-        else 0.0,
+        retry_seconds=found["RetryInfo"].retry_delay.ToTimedelta().total_seconds() if "RetryInfo" in found else 0.0,
         violations=tuple(violation.type for violation in broken.violations) if broken else (),
         call_id=found["RequestInfo"].request_id if "RequestInfo" in found else "",
     )

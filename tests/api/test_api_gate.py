@@ -31,9 +31,7 @@ from tests.api.door import Door, open_door, refusal
 from tests.desk.lab import TOKENS, Lab, request_id
 
 
-@pytest.mark.parametrize(
-    "token", [None, "", "wrong", "token-of-alicE", "token-of-alice x", "Basic abc", "x" * 9000]
-)
+@pytest.mark.parametrize("token", [None, "", "wrong", "token-of-alicE", "token-of-alice x", "Basic abc", "x" * 9000])
 async def test_a_wrong_token_is_refused_and_counted(lab: Lab, token: str | None) -> None:
     """UNAUTHENTICATED whatever is wrong with it, and the counter that the alert rule watches grows."""
     authenticator = lab.authenticator()
@@ -76,11 +74,7 @@ async def test_the_role_of_the_token_decides(
 def test_every_method_has_an_access_rule() -> None:
     """A method that is added without a rule is refused to everybody, and found here."""
     pool = descriptor_pool.Default()
-    wanted = {
-        f"/{service}/{method.name}"
-        for service in SERVICES
-        for method in pool.FindServiceByName(service).methods
-    }
+    wanted = {f"/{service}/{method.name}" for service in SERVICES for method in pool.FindServiceByName(service).methods}
     assert set(OPERATIONS) == wanted
     assert set(OPERATIONS.values()) <= set(access_rules.NEEDS)
 
@@ -101,10 +95,7 @@ async def test_health_is_open_and_says_whether_temporal_answers(lab: Lab, door: 
         await eventually(serving, 10, f"{service or 'the server'} serves")
     nowhere = await Client.connect("127.0.0.1:9", lazy=True)
     async with open_door(Desk(nowhere, lab.config, lab.store, lab.signer), lab.authenticator()) as dead:
-        assert (
-            await state(health_pb2_grpc.HealthStub(dead.channel))
-            == health_pb2.HealthCheckResponse.NOT_SERVING
-        )
+        assert await state(health_pb2_grpc.HealthStub(dead.channel)) == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @pytest.mark.parametrize("on", [True, False])
@@ -184,9 +175,7 @@ async def test_a_thousand_hostile_requests_never_crash_the_server(lab: Lab, door
 
     codes: list[grpc.StatusCode] = []
     for batch in range(40):
-        codes += await asyncio.gather(
-            *(send(methods[(batch * 25 + n) % len(methods)], mutated()) for n in range(25))
-        )
+        codes += await asyncio.gather(*(send(methods[(batch * 25 + n) % len(methods)], mutated()) for n in range(25)))
     assert len(codes) == 1000
     assert grpc.StatusCode.INTERNAL not in codes
     assert grpc.StatusCode.UNKNOWN not in codes

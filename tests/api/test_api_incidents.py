@@ -19,9 +19,7 @@ from tests.desk.lab import Lab, alert, request_id
 
 async def declared(door: Door, title: str) -> str:
     """The key of a new incident."""
-    request = pb.DeclareIncidentRequest(
-        request_id=request_id(title), title=title, service="api", severity="SEV1"
-    )
+    request = pb.DeclareIncidentRequest(request_id=request_id(title), title=title, service="api", severity="SEV1")
     answer = await door.of("alice").incidents.DeclareIncident(request)
     return str(answer.incident.key)
 
@@ -37,25 +35,17 @@ async def test_an_incident_lives_from_declaration_to_close(lab: Lab, door: Door)
         await alice.AssignRole(
             pb.AssignRoleRequest(request_id=request_id("l2"), incident=ref, role="scribe", person="bob")
         ),
-        await alice.AddNote(
-            pb.AddNoteRequest(request_id=request_id("l3"), incident=ref, text="disk is full")
-        ),
+        await alice.AddNote(pb.AddNoteRequest(request_id=request_id("l3"), incident=ref, text="disk is full")),
         await alice.RecordDecision(
-            pb.RecordDecisionRequest(
-                request_id=request_id("l4"), incident=ref, text="clean it", rationale="fast"
-            )
+            pb.RecordDecisionRequest(request_id=request_id("l4"), incident=ref, text="clean it", rationale="fast")
         ),
         await alice.PostUpdate(
             pb.PostUpdateRequest(request_id=request_id("l5"), incident=ref, text="On it", public=True)
         ),
         await alice.SetSeverity(
-            pb.SetSeverityRequest(
-                request_id=request_id("l6"), incident=ref, severity="sev2", reason="smaller"
-            )
+            pb.SetSeverityRequest(request_id=request_id("l6"), incident=ref, severity="sev2", reason="smaller")
         ),
-        await alice.PagePeople(
-            pb.PagePeopleRequest(request_id=request_id("l7"), incident=ref, target="person:bob")
-        ),
+        await alice.PagePeople(pb.PagePeopleRequest(request_id=request_id("l7"), incident=ref, target="person:bob")),
         await alice.RecordMitigation(
             pb.RecordMitigationRequest(
                 request_id=request_id("l8"), incident=ref, text="cleaned", temporary=True, inverse="none"

@@ -138,9 +138,7 @@ async def test_the_person_on_call_follows_an_override(door: Door) -> None:
     [
         (on_call_pb.ListShiftsRequest(schedule="none"), grpc.StatusCode.INVALID_ARGUMENT, "start"),
         (
-            on_call_pb.ListShiftsRequest(
-                schedule="none", start=Timestamp(seconds=1000), end=Timestamp(seconds=2000)
-            ),
+            on_call_pb.ListShiftsRequest(schedule="none", start=Timestamp(seconds=1000), end=Timestamp(seconds=2000)),
             grpc.StatusCode.NOT_FOUND,
             "schedule",
         ),

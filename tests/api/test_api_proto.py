@@ -22,20 +22,14 @@ def test_generated_code_is_up_to_date(tmp_path: Path) -> None:
 
     In a process of its own: protoc forks its plugins, which a process with gRPC's threads must not do.
     """
-    subprocess.run(
-        [sys.executable, ROOT / "proto" / "generate.py", tmp_path], check=True, capture_output=True
-    )
+    subprocess.run([sys.executable, ROOT / "proto" / "generate.py", tmp_path], check=True, capture_output=True)
     fresh, committed = _stubs(tmp_path), _stubs(ROOT / "mainstay" / "gen")
     assert sorted(fresh) == sorted(committed)
     assert [str(name) for name in fresh if fresh[name] != committed[name]] == []
 
 
 def _stubs(folder: Path) -> dict[Path, str]:
-    return {
-        path.relative_to(folder): path.read_text()
-        for path in folder.rglob("*_pb2*.py*")
-        if path.suffix != ".pyc"
-    }
+    return {path.relative_to(folder): path.read_text() for path in folder.rglob("*_pb2*.py*") if path.suffix != ".pyc"}
 
 
 def test_the_facts_that_triage_knows_are_all_on_the_wire() -> None:

@@ -36,9 +36,7 @@ class Authority:
         )
         return private, certificate.public_bytes(serialization.Encoding.PEM)
 
-    def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, authority: bool
-    ) -> x509.Certificate:
+    def _signed(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, authority: bool) -> x509.Certificate:
         now = datetime.now(UTC)
         names_ = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
         return (
@@ -70,9 +68,7 @@ async def test_a_client_certificate_proves_a_person(lab: Lab, tmp_path: Path) ->
 
     def channel(common_name: str) -> grpc.aio.Channel:
         mine = authority.issue(common_name)
-        return grpc.aio.secure_channel(
-            f"127.0.0.1:{port}", grpc.ssl_channel_credentials(authority.pem, *mine)
-        )
+        return grpc.aio.secure_channel(f"127.0.0.1:{port}", grpc.ssl_channel_credentials(authority.pem, *mine))
 
     async with channel("alice") as alice, channel("mallory") as mallory:
         await Caller(alice, None).incidents.AddNote(request)

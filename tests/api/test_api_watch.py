@@ -58,9 +58,7 @@ async def test_a_viewer_resumes_where_he_was(lab: Lab, door: Door) -> None:
     view = await lab.opened("Resumed")
     before = (await lab.desk.view(view.key)).revision
     await note(lab, view.key, "while nobody looked")
-    stream = door.of("vera").incidents.WatchIncident(
-        pb.WatchIncidentRequest(incident=view.key, after_revision=before)
-    )
+    stream = door.of("vera").incidents.WatchIncident(pb.WatchIncidentRequest(incident=view.key, after_revision=before))
     delta = await until(stream, "delta")
     assert [entry.seq for entry in delta.entries] == list(range(before + 1, delta.revision + 1))
     assert "alice noted: while nobody looked" in [entry.summary for entry in delta.entries]
@@ -71,9 +69,7 @@ async def test_viewers_of_one_incident_share_a_poller(lab: Lab, door: Door) -> N
     """Twenty viewers, one long-poll; it goes when the last one does."""
     view = await lab.opened("Shared")
     former = lab.desk.watched
-    streams = [
-        door.of("vera").incidents.WatchIncident(pb.WatchIncidentRequest(incident=view.key)) for _ in range(20)
-    ]
+    streams = [door.of("vera").incidents.WatchIncident(pb.WatchIncidentRequest(incident=view.key)) for _ in range(20)]
     for stream in streams:
         await until(stream, "snapshot")
     assert lab.desk.watched == former + 1

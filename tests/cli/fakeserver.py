@@ -60,9 +60,7 @@ class FakeServer:
         for file in FILES:
             for service in file.DESCRIPTOR.services_by_name.values():
                 handlers = {method.name: self._handler(method) for method in service.methods}
-                server.add_generic_rpc_handlers(
-                    (grpc.method_handlers_generic_handler(service.full_name, handlers),)
-                )
+                server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
         free = "127.0.0.1:0"
         port = server.add_secure_port(free, credentials) if credentials else server.add_insecure_port(free)
         await server.start()

@@ -61,9 +61,7 @@ def incident(**changes: Any) -> incident_pb2.Incident:
         ],
         "needs_approval": True,
         "mitigations": [
-            incident_pb2.Mitigation(
-                id="m1", text="Traffic is at half", temporary=True, by="bob", at=stamp(minutes=-2)
-            )
+            incident_pb2.Mitigation(id="m1", text="Traffic is at half", temporary=True, by="bob", at=stamp(minutes=-2))
         ],
         "timeline": [entry(1, "declared SEV1 for api"), entry(2, "acknowledged")],
         "revision": 2,
@@ -98,8 +96,7 @@ def change(**changes: Any) -> common_pb2.Change:
         ),
         "title": "Roll payment-service back to revision 3",
         "risk": common_pb2.RISK_MEDIUM,
-        "diff": "--- now\n+++ planned\n@@ -1,2 +1,2 @@\n   spec:\n"
-        "-    image: shop/pay:2\n+    image: shop/pay:1",
+        "diff": "--- now\n+++ planned\n@@ -1,2 +1,2 @@\n   spec:\n-    image: shop/pay:2\n+    image: shop/pay:1",
         "command": "kubectl -n payments rollout undo deployment/payment-service --to-revision=3",
         "digest": DIGEST,
         "warnings": ["2 pods are not ready"],

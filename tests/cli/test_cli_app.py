@@ -215,9 +215,7 @@ async def test_hostile_text_reaches_no_terminal_and_no_markup(cli: Cli, server: 
     server.answers["GetIncident"] = samples.got(
         title=samples.HOSTILE, runs=[run], timeline=[samples.entry(1, samples.HOSTILE, who=samples.HOSTILE)]
     )
-    server.answers["ListIncidents"] = pb.ListIncidentsResponse(
-        incidents=[samples.summary(1, title=samples.HOSTILE)]
-    )
+    server.answers["ListIncidents"] = pb.ListIncidentsResponse(incidents=[samples.summary(1, title=samples.HOSTILE)])
     server.answers["Acknowledge"] = KINDS["WrongState"](samples.HOSTILE)
     shown = await cli("incident", "show", REF)
     listed = await cli("incident", "list")
@@ -238,9 +236,7 @@ async def test_json_keeps_hostile_text_exact_but_escaped(cli: Cli, server: FakeS
     assert "zażółć 火" in result.out
 
 
-async def test_a_fault_of_ours_is_two_lines_and_no_stack_trace(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_fault_of_ours_is_two_lines_and_no_stack_trace(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1; MAINSTAY_DEBUG=1 shows the rest."""
     monkeypatch.setattr("mainstay.cli.reading.incidents", lambda **_: 1 / 0)
     result = await cli("incident", "list")

@@ -99,9 +99,7 @@ async def test_being_so_already_is_success(cli: Cli, server: FakeServer) -> None
     assert (result.code, result.json["changed"]) == (0, False)
 
 
-async def test_text_can_come_from_standard_input(
-    cli: Cli, server: FakeServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_text_can_come_from_standard_input(cli: Cli, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A single - reads it, lines and all."""
     import io
 
@@ -135,9 +133,7 @@ async def test_text_can_come_from_standard_input(
         ("incident ack I extra", "extra"),
     ],
 )
-async def test_wrong_usage_is_refused_here_and_asks_nothing(
-    cli: Cli, server: FakeServer, line: str, said: str
-) -> None:
+async def test_wrong_usage_is_refused_here_and_asks_nothing(cli: Cli, server: FakeServer, line: str, said: str) -> None:
     """Exit code 2, two lines, and not a single request."""
     result = await cli(*arguments(line))
     assert result.code == 2
@@ -207,9 +203,7 @@ async def test_without_a_run_under_way_there_is_nothing_to_control(cli: Cli, ser
     assert "mainstay incident show" in result.err
 
 
-async def test_a_run_is_started_with_inputs_of_file_and_line(
-    cli: Cli, server: FakeServer, tmp_path: object
-) -> None:
+async def test_a_run_is_started_with_inputs_of_file_and_line(cli: Cli, server: FakeServer, tmp_path: object) -> None:
     """The command line wins over the file."""
     from pathlib import Path
 

@@ -120,9 +120,7 @@ async def test_a_plan_offline(cli: Cli) -> None:
     assert result.code == 0
     for part in ("rollout_restart", "low risk", "lease/default/shop/Deployment/checkout"):
         assert part in result.out
-    found = (
-        await cli("runbook", "plan", "restart", "--offline", "-i", "workload=shop/checkout", "--json")
-    ).json
+    found = (await cli("runbook", "plan", "restart", "--offline", "-i", "workload=shop/checkout", "--json")).json
     assert found["acts"][0]["risk"] == "low"
     assert found["inputs"]["workload"]["namespace"] == "shop"
 
@@ -155,9 +153,7 @@ async def test_config_check_finds_everything_at_once(cli: Cli, tmp_path: Path) -
     folder = tmp_path / "shop"
     shutil.copytree(ROOT / "examples" / "shop", folder)
     (folder / "mainstay.yaml").write_text((folder / "mainstay.yaml").read_text() + "\nunknown_field: 1\n")
-    (folder / "teams.yaml").write_text(
-        (folder / "teams.yaml").read_text().replace("members: [", "members: [nobody, ")
-    )
+    (folder / "teams.yaml").write_text((folder / "teams.yaml").read_text().replace("members: [", "members: [nobody, "))
     result = await cli("config", "check", str(folder))
     assert result.code == 7
     assert re_line(result.out, folder / "mainstay.yaml", "unknown_field")
@@ -187,9 +183,7 @@ async def test_the_folder_comes_from_the_environment(cli: Cli, monkeypatch: pyte
 
 async def test_schemas_of_every_kind(cli: Cli, tmp_path: Path) -> None:
     """Their list, one of them, or all into a folder."""
-    assert {line.split("\t")[0] for line in (await cli("config", "schema")).out.splitlines()} == set(
-        schemas.PATTERNS
-    )
+    assert {line.split("\t")[0] for line in (await cli("config", "schema")).out.splitlines()} == set(schemas.PATTERNS)
     assert (await cli("config", "schema", "people")).json == schemas.schema("people")
     assert (await cli("config", "schema", "magic")).code == 3
     result = await cli("config", "schema", "--out", str(tmp_path / "schemas"), "--json")

@@ -17,9 +17,7 @@ async def test_declare_sends_what_was_said_and_nothing_else(cli: Cli, server: Fa
     server.answers["DeclareIncident"] = pb.DeclareIncidentResponse(
         incident=incident_pb2.IncidentAddress(workflow_id="incident/api/x", key="key-1")
     )
-    result = await cli(
-        "incident", "declare", "Checkout", "fails", "-s", "api", "--error-rate", "0.3", "--no-data-loss"
-    )
+    result = await cli("incident", "declare", "Checkout", "fails", "-s", "api", "--error-rate", "0.3", "--no-data-loss")
     request = server.last("DeclareIncident")
     assert (request.title, request.service, request.severity) == ("Checkout fails", "api", "")
     assert request.impact.error_rate == 0.3
@@ -35,9 +33,7 @@ async def test_declare_as_json_has_all_names_and_the_request_id(cli: Cli, server
     server.answers["DeclareIncident"] = pb.DeclareIncidentResponse(
         incident=incident_pb2.IncidentAddress(workflow_id="w", key="k", number="INC-1"), existed=True
     )
-    result = await cli(
-        "incident", "declare", "x", "--service", "api", "--json", "--request-id", wanted.upper()
-    )
+    result = await cli("incident", "declare", "x", "--service", "api", "--json", "--request-id", wanted.upper())
     assert server.last("DeclareIncident").request_id == wanted
     assert result.json == {
         "incident": {"workflow_id": "w", "key": "k", "number": "INC-1"},

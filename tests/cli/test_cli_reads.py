@@ -25,9 +25,7 @@ async def test_who_is_on_call_now_and_at_a_moment(cli: Cli, server: FakeServer) 
     """Nobody is an empty field for tools; a missing record store is said."""
     answer = on_call_service_pb2.WhoIsOnCallResponse(
         on_call=[
-            on_call_service_pb2.OnCall(
-                schedule="primary", person="alice", name="Alice", until=samples.stamp(AT)
-            ),
+            on_call_service_pb2.OnCall(schedule="primary", person="alice", name="Alice", until=samples.stamp(AT)),
             on_call_service_pb2.OnCall(schedule="secondary"),
         ],
         degraded=True,
@@ -51,9 +49,7 @@ async def test_who_is_on_call_now_and_at_a_moment(cli: Cli, server: FakeServer) 
 async def test_a_schedule_is_two_weeks_unless_said(cli: Cli, server: FakeServer) -> None:
     """The span is passed on; a gap is an empty person."""
     server.answers["ListShifts"] = on_call_service_pb2.ListShiftsResponse(
-        shifts=[
-            on_call_service_pb2.Shift(person="alice", start=samples.stamp(AT), end=samples.stamp(AT, days=1))
-        ]
+        shifts=[on_call_service_pb2.Shift(person="alice", start=samples.stamp(AT), end=samples.stamp(AT, days=1))]
     )
     result = await cli("oncall", "schedule", "primary", "--from", "2026-03-02")
     request = server.last("ListShifts")
@@ -179,9 +175,7 @@ async def test_halt_status(cli: Cli, server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize(("answers", "code"), [(True, 0), (False, 6)])
-async def test_status_fails_when_a_part_is_away(
-    cli: Cli, server: FakeServer, answers: bool, code: int
-) -> None:
+async def test_status_fails_when_a_part_is_away(cli: Cli, server: FakeServer, answers: bool, code: int) -> None:
     """Every part with its state; 6 if one does not answer."""
     pb = system_service_pb2
     server.answers["GetStatus"] = pb.GetStatusResponse(

@@ -45,9 +45,7 @@ async def door(lab: Lab) -> AsyncIterator[str]:
         services={
             "api": Service(name="api", team="shop", workload=workload),
             "cli-cart": Service(name="cli-cart", team="shop", workload=workload),
-            "cli-search": Service(
-                name="cli-search", team="shop", workload=workload, runbooks={"Slow": "roll-back"}
-            ),
+            "cli-search": Service(name="cli-search", team="shop", workload=workload, runbooks={"Slow": "roll-back"}),
         },
         runbooks={"ask-first": RUNBOOK, "roll-back": ROLLBACK},
         routes=(),

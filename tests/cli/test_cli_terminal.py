@@ -32,9 +32,7 @@ async def shown(terminal: Terminal) -> int:
 async def test_lists_are_tables_with_headings_and_colour(server: FakeServer, terminal: Start) -> None:
     """Relative times, colour, and no hostile escape among our own."""
     server.answers["ListIncidents"] = pb.ListIncidentsResponse(
-        incidents=[
-            samples.summary(1, title=samples.HOSTILE, declared_at=samples.stamp(minutes=-5, seconds=-30))
-        ]
+        incidents=[samples.summary(1, title=samples.HOSTILE, declared_at=samples.stamp(minutes=-5, seconds=-30))]
     )
     there = terminal("incident", "list")
     assert await shown(there) == 0
@@ -109,9 +107,7 @@ async def test_resolving_asks_point_by_point(server: FakeServer, terminal: Start
 
 
 @pytest.mark.parametrize("reason", ["the customer agreed", ""])
-async def test_a_point_that_is_not_true_needs_a_reason(
-    server: FakeServer, terminal: Start, reason: str
-) -> None:
+async def test_a_point_that_is_not_true_needs_a_reason(server: FakeServer, terminal: Start, reason: str) -> None:
     """Without one nothing is resolved: exit code 1. What else speaks against it is told first."""
     server.answers["GetIncident"] = samples.got(runs=[], hold_until=samples.stamp(minutes=3, seconds=30))
     there = terminal("incident", "resolve", REF)

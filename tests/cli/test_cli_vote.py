@@ -89,9 +89,7 @@ async def test_of_several_waiting_runs_one_must_be_named(cli: Cli, server: FakeS
     assert "runbook/k/b/2" in result.err
 
 
-async def test_a_change_that_is_not_the_one_asked_about_is_never_voted_on(
-    cli: Cli, server: FakeServer
-) -> None:
+async def test_a_change_that_is_not_the_one_asked_about_is_never_voted_on(cli: Cli, server: FakeServer) -> None:
     """Given a view in which change and question differ (planned anew), then nothing is sent."""
     server.answers["GetRun"] = samples.got_run(change=samples.change(digest="sha256:" + "00" * 32))
     result = await cli("incident", "approve", REF, "--yes")

@@ -74,9 +74,7 @@ async def test_a_lost_connection_is_resumed_by_revision(cli: Cli, server: FakeSe
 @pytest.mark.parametrize(
     ("refusal", "code"), [(NotFound("no such incident", field="incident"), 3), (KINDS["NotAllowed"]("no"), 4)]
 )
-async def test_what_no_reconnection_mends_ends_it(
-    cli: Cli, server: FakeServer, refusal: Exception, code: int
-) -> None:
+async def test_what_no_reconnection_mends_ends_it(cli: Cli, server: FakeServer, refusal: Exception, code: int) -> None:
     """Once is enough to know."""
     server.answers["WatchIncident"] = lambda _: iter([refusal])
     result = await cli("incident", "watch", REF)

@@ -18,9 +18,7 @@ _numbers = itertools.count(1)
 async def lab(cluster: Cluster) -> AsyncIterator[Lab]:
     """The activities against the real API server, in a namespace of the test's own, nothing halted."""
     namespace = f"lab-{next(_numbers)}"
-    await cluster.apply(
-        json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    )
+    await cluster.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
     opened = Lab(cluster, namespace, NoHalt())
     yield opened
     await opened.close()

@@ -53,9 +53,7 @@ class NoHalt:
 class Lab:
     """``actions`` are the activities under test; everything else is the test's own hand."""
 
-    def __init__(
-        self, cluster: Cluster, namespace: str, halt: HaltGuard, kubeconfig: Path | None = None
-    ) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, halt: HaltGuard, kubeconfig: Path | None = None) -> None:
         self.cluster = cluster
         self.namespace = namespace
         self.clusters = Clusters({"default": (str(kubeconfig or cluster.kubeconfig), "")}, halt)
@@ -107,9 +105,7 @@ class Lab:
         )
         return await self.actions.plan_change(request)
 
-    async def apply(
-        self, change: Change, *, undo: bool = False, fence: int = 3, run: str = "run-1"
-    ) -> Applied:
+    async def apply(self, change: Change, *, undo: bool = False, fence: int = 3, run: str = "run-1") -> Applied:
         request = ApplyRequest(change=change, run_id=run, step="roll-back", fence=fence, undo=undo)
         return await self.actions.apply_change(request)
 
@@ -126,9 +122,7 @@ class Lab:
 
     def template_changes(self, name: str) -> int:
         """How often the pod template changed, by the API server's audit log."""
-        templates = [
-            plain_template(event["responseObject"]["spec"]["template"]) for event in self.writes(name)
-        ]
+        templates = [plain_template(event["responseObject"]["spec"]["template"]) for event in self.writes(name)]
         return sum(1 for one, other in itertools.pairwise(templates) if one != other)
 
     async def kubectl(self, *arguments: str) -> str:

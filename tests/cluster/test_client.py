@@ -35,9 +35,7 @@ async def test_the_shipped_roles_suffice(lab: Lab) -> None:
     await lab.workload("shop", "v1", replicas=2)
     await lab.workload("shop", "v2")
     spec = {"selector": {"app": "shop"}, "ports": [{"port": 80}]}
-    await lab.apply_manifest(
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}, "spec": spec}
-    )
+    await lab.apply_manifest({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}, "spec": spec})
     await lab.cluster.wait_rollout(lab.namespace, "shop")
     parameters: dict[str, dict[str, Any]] = {
         "rollout_undo": SHOP,
@@ -149,9 +147,7 @@ async def plan_on(clusters: Clusters, name: str) -> ApplicationError:
     from tests.cluster.lab import AT
 
     target = {"cluster": name, "namespace": "shop", "name": "shop"}
-    request = PlanRequest(
-        action="rollout_restart", parameters={"target": target}, allowed_namespaces=("shop",), at=AT
-    )
+    request = PlanRequest(action="rollout_restart", parameters={"target": target}, allowed_namespaces=("shop",), at=AT)
     with pytest.raises(ApplicationError) as refused:
         await ClusterActions(clusters, NoHalt()).plan_change(request)
     return refused.value

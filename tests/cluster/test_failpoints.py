@@ -10,9 +10,7 @@ import pytest
 
 from activities import failpoints
 
-PROGRAM = (
-    "import asyncio; from activities import failpoints; asyncio.run(failpoints.reach('apply.before_call'))"
-)
+PROGRAM = "import asyncio; from activities import failpoints; asyncio.run(failpoints.reach('apply.before_call'))"
 
 
 def run(text: str) -> int:

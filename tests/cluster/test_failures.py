@@ -24,9 +24,7 @@ def kubernetes(status: int, headers: dict[str, str] | None = None, **body: Any) 
 
 def http(status: int, **headers: str) -> httpx2.HTTPStatusError:
     request = httpx2.Request("POST", "https://hooks.example.com/x")
-    return httpx2.HTTPStatusError(
-        "refused", request=request, response=httpx2.Response(status, headers=headers)
-    )
+    return httpx2.HTTPStatusError("refused", request=request, response=httpx2.Response(status, headers=headers))
 
 
 @pytest.mark.parametrize(

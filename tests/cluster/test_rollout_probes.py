@@ -31,9 +31,7 @@ async def recent(lab: Lab, at: datetime | None = None, kind: WorkloadKind = "Dep
 
 
 async def status(lab: Lab, kind: WorkloadKind = "Deployment") -> Seen:
-    return await RolloutStatus(lab.clusters).look(
-        StatusParameters(target=target(lab, kind)), datetime.now(UTC)
-    )
+    return await RolloutStatus(lab.clusters).look(StatusParameters(target=target(lab, kind)), datetime.now(UTC))
 
 
 async def rolled_out_at(lab: Lab, number: int) -> datetime:

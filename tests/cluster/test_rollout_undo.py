@@ -36,9 +36,7 @@ async def test_it_leaves_what_kubectl_leaves(lab: Lab) -> None:
     for name in ("shop", "twin"):
         side = [{"name": "side", "image": "registry.example/side:v9"}]
         first = workload(name, "v1", annotations={"kubernetes.io/change-cause": "first", "note": "of-v1"})
-        second = workload(
-            name, "v2-never-ready", annotations={"kubernetes.io/change-cause": "second"}, containers=side
-        )
+        second = workload(name, "v2-never-ready", annotations={"kubernetes.io/change-cause": "second"}, containers=side)
         for manifest in (first, second):
             await lab.apply_manifest(manifest)
             await lab.recorded(name)
@@ -59,9 +57,7 @@ async def test_it_leaves_what_kubectl_leaves(lab: Lab) -> None:
 
 
 async def revision_is(lab: Lab, name: str, number: str) -> bool:
-    return bool(
-        (await lab.live(name))["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == number
-    )
+    return bool((await lab.live(name))["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == number)
 
 
 async def test_a_plan_shows_everything_and_writes_nothing(lab: Lab) -> None:
@@ -69,10 +65,7 @@ async def test_a_plan_shows_everything_and_writes_nothing(lab: Lab) -> None:
     await two_versions(lab)
     before = len(lab.writes("shop"))
     change = await lab.plan(UNDO, shop())
-    assert (
-        change.title
-        == f"Roll back deployment/shop in {lab.namespace} to revision 1 (registry.example/shop:v1)"
-    )
+    assert change.title == f"Roll back deployment/shop in {lab.namespace} to revision 1 (registry.example/shop:v1)"
     assert change.command == f"kubectl rollout undo deployment/shop -n {lab.namespace} --to-revision=1"
     assert "-      - image: registry.example/shop:v2-never-ready" in change.diff
     assert "+      - image: registry.example/shop:v1" in change.diff
@@ -164,9 +157,7 @@ async def test_a_recreated_target_is_drift(lab: Lab) -> None:
     """The same name with another UID is another object."""
     await two_versions(lab)
     change = await lab.plan(UNDO, shop())
-    await lab.cluster.api.request(
-        "DELETE", lab.path("Deployment", "shop"), body={"propagationPolicy": "Foreground"}
-    )
+    await lab.cluster.api.request("DELETE", lab.path("Deployment", "shop"), body={"propagationPolicy": "Foreground"})
     await eventually(lambda: gone(lab), 20, "the Deployment gone")
     await two_versions(lab)
     answer = await lab.apply(change)
@@ -287,9 +278,7 @@ async def test_it_leaves_its_name_and_starts_no_rollout_by_that(lab: Lab) -> Non
     [
         pytest.param({"to": "revision", "revision": 9}, "NotFound", "keeps 2, 1", id="unknown revision"),
         pytest.param({"target": {"name": "other"}}, "NotFound", "other", id="unknown name"),
-        pytest.param(
-            {"target": {"name": "../x"}}, "InvalidArgument", "cannot be the name", id="hostile name"
-        ),
+        pytest.param({"target": {"name": "../x"}}, "InvalidArgument", "cannot be the name", id="hostile name"),
         pytest.param({"target": {"cluster": "mars"}}, "InvalidArgument", "no cluster 'mars'", id="cluster"),
         pytest.param({"to": "newest"}, "InvalidArgument", "to", id="unknown word"),
         pytest.param({"target": {"namespace": "kube-system"}}, "NotAllowed", "allowed", id="namespace"),
@@ -312,9 +301,7 @@ async def test_one_revision_is_nothing_to_roll_back_to(lab: Lab) -> None:
         await lab.plan(UNDO, shop())
     assert refused.value.type == "WrongState"
     await two_versions(lab, "short", spec={"revisionHistoryLimit": 0})
-    await lab.merge(
-        "short", {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "x:v3"}]}}}}
-    )
+    await lab.merge("short", {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "x:v3"}]}}}})
     await lab.cluster.wait_rollout(lab.namespace, "short")
     await eventually(lambda: only_one_set(lab, "short"), 20, "the old ReplicaSets gone")
     with pytest.raises(ApplicationError, match="revisionHistoryLimit is 0"):
@@ -360,11 +347,7 @@ async def test_last_good_is_the_newest_verified_revision(lab: Lab) -> None:
     assert "to revision 2" in (await lab.plan(UNDO, shop(to="last_good"))).title
     sets = (await lab.cluster.api.get(lab.path("ReplicaSet")))["items"]
     first = next(s for s in sets if s["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "1")
-    good = {
-        "metadata": {
-            "annotations": {"mainstay.dev/verified": first["metadata"]["labels"]["pod-template-hash"]}
-        }
-    }
+    good = {"metadata": {"annotations": {"mainstay.dev/verified": first["metadata"]["labels"]["pod-template-hash"]}}}
     for entry in sets:
         await lab.merge(entry["metadata"]["name"], good, "ReplicaSet")
     assert "to revision 1" in (await lab.plan(UNDO, shop(to="last_good"))).title
@@ -386,9 +369,7 @@ async def test_already_there_writes_nothing(lab: Lab) -> None:
     assert len(lab.writes("shop")) == before
 
 
-async def test_a_cancellation_in_the_middle_waits_for_the_answer(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancellation_in_the_middle_waits_for_the_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled while the request is out, the activity still answers what happened."""
     await two_versions(lab)
     change = await lab.plan(UNDO, shop())
@@ -403,9 +384,7 @@ async def test_a_cancellation_in_the_middle_waits_for_the_answer(
     assert (await task).outcome == "changed"
 
 
-async def test_cancelled_before_the_write_nothing_is_written(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_cancelled_before_the_write_nothing_is_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancellation that comes before the request ends the activity."""
     await two_versions(lab)
     change = await lab.plan(UNDO, shop())

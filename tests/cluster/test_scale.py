@@ -61,9 +61,7 @@ async def test_a_template_that_changed_meanwhile_does_not_matter(lab: Lab) -> No
     assert (await lab.apply(change)).outcome == "changed"
 
 
-async def test_taken_back_by_an_autoscaler_it_is_not_scaled_again(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_taken_back_by_an_autoscaler_it_is_not_scaled_again(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is lost, an autoscaler goes back, the retry sees its own mark and leaves it."""
     await lab.workload("shop", "v1", replicas=2)
     change = await lab.plan("scale", to(5))

@@ -18,9 +18,7 @@ async def pair(lab: Lab, standby: str = "v1") -> None:
     await lab.workload("primary", "v1")
     await lab.workload("standby", standby)
     spec = {"selector": {"app": "primary"}, "ports": [{"port": 80}]}
-    await lab.apply_manifest(
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}, "spec": spec}
-    )
+    await lab.apply_manifest({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}, "spec": spec})
     await lab.cluster.wait_rollout(lab.namespace, "primary")
     if standby == "v1":
         await lab.cluster.wait_rollout(lab.namespace, "standby")
@@ -75,8 +73,6 @@ async def test_switched_by_somebody_else_since_the_plan_is_drift(lab: Lab) -> No
 async def test_a_service_without_a_selector_is_refused(lab: Lab) -> None:
     """Its endpoints are kept by somebody else: a selector would take them away."""
     spec = {"ports": [{"port": 80}]}
-    await lab.apply_manifest(
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}, "spec": spec}
-    )
+    await lab.apply_manifest({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop"}, "spec": spec})
     with pytest.raises(ApplicationError, match="no selector"):
         await lab.plan("service_switch", to(app="standby"))

@@ -29,9 +29,7 @@ def _spoil(shop: Path, *edits: Edit) -> None:
 def _told(shop: Path) -> list[str]:
     """Errors as ``file:line:column: message``, the file seen from the folder."""
     _, problems = check(shop)
-    return [
-        str(p._replace(file=str(Path(p.file).relative_to(shop)))) for p in problems if p.severity == "error"
-    ]
+    return [str(p._replace(file=str(Path(p.file).relative_to(shop)))) for p in problems if p.severity == "error"]
 
 
 MISTAKES = yaml.safe_load((Path(__file__).parent / "mistakes.yaml").read_text())
@@ -109,9 +107,7 @@ def test_no_spoilt_file_breaks_the_check(shop: Path, data: st.DataObject) -> Non
     lines = whole.splitlines()
     at = data.draw(st.integers(0, len(lines) - 1), label="line")
     spoilt = data.draw(
-        st.sampled_from(
-            ["", "x", "- a", "a: [", "{}", "? [a]: b", "null", "*x", "\t", "key: 1.5e999", "🙂: \u202e"]
-        )
+        st.sampled_from(["", "x", "- a", "a: [", "{}", "? [a]: b", "null", "*x", "\t", "key: 1.5e999", "🙂: \u202e"])
     )
     try:
         path.write_text("\n".join([*lines[:at], spoilt, *lines[at + 1 :]]))

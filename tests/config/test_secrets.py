@@ -99,9 +99,7 @@ def test_signing_key(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["signing.key"]
 
 
-@pytest.mark.parametrize(
-    ("mode", "text", "refusal"), [(0o644, None, NotAllowed), (0o600, "no key", InvalidArgument)]
-)
+@pytest.mark.parametrize(("mode", "text", "refusal"), [(0o644, None, NotAllowed), (0o600, "no key", InvalidArgument)])
 def test_bad_signing_keys(tmp_path: Path, mode: int, text: str | None, refusal: type[Exception]) -> None:
     """A key that others may read, or that is none, is refused with the way out."""
     path = tmp_path / "signing.key"

@@ -81,9 +81,7 @@ def test_routes(labels: dict[str, str], service: str, by: str) -> None:
 def test_primary_and_secondary_differ(at: str, person: str) -> None:
     """The hand-off is at 10:00 in Berlin, before and after the clocks change; two people stand by."""
     config, when = load(SHOP), datetime.fromisoformat(at)
-    primary, secondary = (
-        on_call(config.schedules[f"payments-{name}"], when) for name in ("primary", "secondary")
-    )
+    primary, secondary = (on_call(config.schedules[f"payments-{name}"], when) for name in ("primary", "secondary"))
     assert primary is not None
     assert secondary is not None
     assert primary.person == person

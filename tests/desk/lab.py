@@ -142,9 +142,7 @@ def make_config(**changes: Any) -> Config:
         "people": people,
         "teams": {"shop": Team(name="shop", members=("alice", "bob"), manager="carol")},
         "services": {
-            "api": Service(
-                name="api", team="shop", workload=Workload(namespace="shop", name="api"), public_name="API"
-            ),
+            "api": Service(name="api", team="shop", workload=Workload(namespace="shop", name="api"), public_name="API"),
             "unsorted": Service(name="unsorted", team="shop"),
         },
         "schedules": {"primary": Schedule(name="primary", layers=(layer,))},

@@ -75,9 +75,7 @@ async def test_alerts_of_several_groups_go_to_several_incidents(lab: Lab) -> Non
 async def test_a_burst_of_ten_thousand_alerts_loses_none_and_needs_few_signals(lab: Lab) -> None:
     """10,000 deliveries of one alert each into one incident: all counted, a fraction of them as signals."""
     began = time.perf_counter()
-    answers = await asyncio.gather(
-        *(lab.desk.deliver((alert("Burst", number=n),), "test") for n in range(10_000))
-    )
+    answers = await asyncio.gather(*(lab.desk.deliver((alert("Burst", number=n),), "test") for n in range(10_000)))
     took = time.perf_counter() - began
     workflow_id = answers[0][0].workflow_id
     signals = await signals_of(lab, workflow_id)

@@ -39,9 +39,7 @@ SOON = timedelta(seconds=1)
 async def test_an_update_is_done_by_the_person_that_the_door_has_proven(lab: Lab) -> None:
     """Acknowledged by alice, verified: the workflow has checked the door's signature."""
     view = await lab.opened("Signed")
-    outcome = await lab.desk.update(
-        view.number, names.ACKNOWLEDGE, Acknowledge(), actor("alice"), request_id("signed")
-    )
+    outcome = await lab.desk.update(view.number, names.ACKNOWLEDGE, Acknowledge(), actor("alice"), request_id("signed"))
     after = await lab.desk.view(view.key)
     assert outcome.changed
     assert after.acknowledged_by == "alice"
@@ -71,9 +69,7 @@ async def test_every_name_of_an_incident_finds_it(lab: Lab, name: str) -> None:
     assert (found.workflow_id, found.key) == (view.workflow_id, view.key)
 
 
-async def test_incidents_are_found_by_temporal_when_the_record_store_is_away(
-    lab: Lab, broken_store: Store
-) -> None:
+async def test_incidents_are_found_by_temporal_when_the_record_store_is_away(lab: Lab, broken_store: Store) -> None:
     """With a dead record store, number and key are looked up as search attributes."""
     view = await lab.opened("Searched")
     desk = Desk(lab.client, lab.config, broken_store, lab.signer)
@@ -195,9 +191,7 @@ async def test_without_workers_the_caller_learns_that_it_may_still_be_applied(la
 async def test_a_merge_accepts_any_name_of_the_other_incident(lab: Lab) -> None:
     """``into`` may be a number; the workflow is told the workflow id."""
     goes, stays = await lab.opened("Goes"), await lab.opened("Stays")
-    await lab.desk.update(
-        goes.number, names.MERGE, Merge(into=stays.number), actor("carol"), request_id("merge")
-    )
+    await lab.desk.update(goes.number, names.MERGE, Merge(into=stays.number), actor("carol"), request_id("merge"))
     after = await lab.until(goes.key, lambda v: v.phase == "merged", "it is merged")
     assert any(entry.kind == "linked" and entry.other == stays.workflow_id for entry in after.timeline)
 

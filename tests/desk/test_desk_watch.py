@@ -20,9 +20,7 @@ ADDRESS = Address(workflow_id="incident/api/x", key="k")
 
 
 def state(revision: int, phase: Phase = Phase.DECLARED, kept: int = 60) -> IncidentView:
-    entries = tuple(
-        Noted(seq=n, at=NOW, text=str(n)) for n in range(max(1, revision - kept + 1), revision + 1)
-    )
+    entries = tuple(Noted(seq=n, at=NOW, text=str(n)) for n in range(max(1, revision - kept + 1), revision + 1))
     return IncidentView(
         key="k",
         workflow_id="incident/api/x",

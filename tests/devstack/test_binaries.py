@@ -88,9 +88,7 @@ def test_two_at_once_build_only_once(empty_machine: Path, monkeypatch: pytest.Mo
     script = 'echo one >>"$BUILDS"; /bin/sleep 0.5; /bin/mkdir "$GOBIN"; echo x >"$GOBIN/server"'
     program(empty_machine / "go", script)
     lines: list[str] = []
-    threads = [
-        threading.Thread(target=ensure, args=(["toxiproxy"],), kwargs={"report": lines.append}) for _ in "ab"
-    ]
+    threads = [threading.Thread(target=ensure, args=(["toxiproxy"],), kwargs={"report": lines.append}) for _ in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -100,9 +98,7 @@ def test_two_at_once_build_only_once(empty_machine: Path, monkeypatch: pytest.Mo
     assert [line.split(", ")[0] for line in lines if "built" in line] == ["toxiproxy v2.5.0: built"]
 
 
-def test_progress_is_reported_while_a_build_runs(
-    empty_machine: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_is_reported_while_a_build_runs(empty_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "PROGRESS_SECONDS", 0.1)
     program(empty_machine / "go", '/bin/sleep 0.5; /bin/mkdir "$GOBIN"; echo x >"$GOBIN/kwok"')
     lines: list[str] = []

@@ -57,9 +57,7 @@ def waiting_for(reason: str) -> PodCheck:
 
 def crashed_twice(pod: dict[str, Any]) -> bool:
     last = container(pod).get("lastState", {}).get("terminated", {})
-    return (
-        waiting_for("CrashLoopBackOff")(pod) and container(pod)["restartCount"] >= 2 and last["exitCode"] == 1
-    )
+    return waiting_for("CrashLoopBackOff")(pod) and container(pod)["restartCount"] >= 2 and last["exitCode"] == 1
 
 
 def out_of_memory_and_back(pod: dict[str, Any]) -> bool:
@@ -68,11 +66,7 @@ def out_of_memory_and_back(pod: dict[str, Any]) -> bool:
 
 
 def running_unready(pod: dict[str, Any]) -> bool:
-    return (
-        pod["status"]["phase"] == "Running"
-        and not is_ready(pod)
-        and "running" in container(pod).get("state", {})
-    )
+    return pod["status"]["phase"] == "Running" and not is_ready(pod) and "running" in container(pod).get("state", {})
 
 
 async def seen(cluster: Cluster, app: str, check: PodCheck, seconds: float = 30) -> None:
@@ -113,9 +107,7 @@ async def test_a_bad_release_stays_half_rolled_out_and_a_good_one_replaces_it(cl
     assert not await cluster.rollout_done("default", "shifting")
     await cluster.apply(deployment("shifting", "v3", 3))
     await cluster.wait_rollout("default", "shifting")
-    revisions = await cluster.api.get(
-        "/apis/apps/v1/namespaces/default/replicasets", labelSelector="app=shifting"
-    )
+    revisions = await cluster.api.get("/apis/apps/v1/namespaces/default/replicasets", labelSelector="app=shifting")
     assert len(revisions["items"]) == 3
 
 
@@ -159,9 +151,7 @@ async def test_users_have_the_rights_of_their_roles_and_no_more(cluster: Cluster
     path = "/apis/apps/v1/namespaces/default/deployments/guarded"
 
     def scale(user: KubeApi) -> Awaitable[Any]:
-        return user.request(
-            "PATCH", path, body={"spec": {"replicas": 1}}, content_type="application/merge-patch+json"
-        )
+        return user.request("PATCH", path, body={"spec": {"replicas": 1}}, content_type="application/merge-patch+json")
 
     async with KubeApi.from_kubeconfig(cluster.user_kubeconfig(READER)) as reader:
         assert await refusal(reader.get(path)) is None

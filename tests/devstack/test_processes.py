@@ -49,9 +49,7 @@ async def _never() -> bool:
 async def test_a_child_outlives_the_thread_that_asked_for_it_but_not_its_killed_parent(
     tmp_path: Path,
 ) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True
-    )
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE, text=True)
     try:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
@@ -71,13 +69,9 @@ async def test_a_child_outlives_the_thread_that_asked_for_it_but_not_its_killed_
 
 
 async def test_a_child_that_ends_early_is_told_with_its_log(tmp_path: Path) -> None:
-    process = Process(
-        "teller", [sys.executable, "-c", "print('no such option'); exit(3)"], log=tmp_path / "log"
-    )
+    process = Process("teller", [sys.executable, "-c", "print('no such option'); exit(3)"], log=tmp_path / "log")
     await process.start()
-    with pytest.raises(
-        ProcessFailedError, match=r"teller ended with code 3 before it was ready(.|\n)*no such option"
-    ):
+    with pytest.raises(ProcessFailedError, match=r"teller ended with code 3 before it was ready(.|\n)*no such option"):
         await process.wait_ready(_never, 10)
 
 

@@ -120,8 +120,7 @@ async def test_a_bad_release_reaches_the_webhook_and_its_undoing_too(
 
         async def rate_is_zero() -> bool:
             return [
-                s["value"][1]
-                for s in await prometheus.query('sum(rate(http_requests_total{code=~"5.."}[5s]))')
+                s["value"][1] for s in await prometheus.query('sum(rate(http_requests_total{code=~"5.."}[5s]))')
             ] == ["0"]
 
         await eventually(rate_is_zero, 20, "Prometheus having samples of good traffic")
@@ -176,7 +175,5 @@ async def test_traffic_follows_the_service_to_the_standby(shop: Shop, cluster: C
 
 
 async def test_the_shop_has_a_history_to_undo_to(shop: Shop, cluster: Cluster) -> None:
-    found = await cluster.api.get(
-        f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets", labelSelector="color=blue"
-    )
+    found = await cluster.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets", labelSelector="color=blue")
     assert len(found["items"]) >= 2

@@ -34,12 +34,8 @@ class Sleeper:
 
 
 async def begin(client: Client, incident: str) -> None:
-    attributes = TypedSearchAttributes(
-        [SearchAttributePair(INCIDENT, incident), SearchAttributePair(APPROVAL, True)]
-    )
-    await client.start_workflow(
-        "Nobody", id=incident, task_queue="nobody-polls-this", search_attributes=attributes
-    )
+    attributes = TypedSearchAttributes([SearchAttributePair(INCIDENT, incident), SearchAttributePair(APPROVAL, True)])
+    await client.start_workflow("Nobody", id=incident, task_queue="nobody-polls-this", search_attributes=attributes)
 
 
 async def listed(client: Client, query: str) -> list[str]:

@@ -77,11 +77,7 @@ def test_every_update_has_a_rule() -> None:
         "HALT_WORKFLOW_ID",
         "LAST_RESORT",
     }
-    said = {
-        n: v
-        for n, v in vars(names).items()
-        if n.isupper() and isinstance(v, str) and not n.endswith("_QUEUE")
-    }
+    said = {n: v for n, v in vars(names).items() if n.isupper() and isinstance(v, str) and not n.endswith("_QUEUE")}
     assert {v for n, v in said.items() if n not in skipped} <= set(NEEDS)
 
 

@@ -23,9 +23,7 @@ DAY = timedelta(days=1)
 
 
 def item(owner: str = "alice", due: datetime = DUE, status: str = "open", **fields: object) -> ItemRow:
-    return ItemRow.model_validate(
-        {"id": "i", "text": "t", "owner": owner, "due": due, "status": status, **fields}
-    )
+    return ItemRow.model_validate({"id": "i", "text": "t", "owner": owner, "due": due, "status": status, **fields})
 
 
 def begun(manager: str = "chief", **fields: object) -> ActionItemInput:
@@ -57,9 +55,7 @@ def timeline(given: ActionItemInput, first: int, last: int, done: int | None = N
             id="chased daily",
         ),
         pytest.param(begun(), (-5, 3), 2, "d-2 reminder alice, d+1 overdue alice", id="done ends it"),
-        pytest.param(
-            begun(created_at=DUE - DAY), (-1, 0), None, "", id="no reminder right after it was assigned"
-        ),
+        pytest.param(begun(created_at=DUE - DAY), (-1, 0), None, "", id="no reminder right after it was assigned"),
         pytest.param(
             begun(),
             (6, 8),
@@ -75,9 +71,7 @@ def timeline(given: ActionItemInput, first: int, last: int, done: int | None = N
             id="no manager: still chased",
         ),
         pytest.param(begun(manager="alice"), (7, 7), None, "d+7 overdue alice", id="no word to oneself"),
-        pytest.param(
-            begun(status="deferred"), (1, 1), None, "d+1 overdue alice", id="deferred counts (D-30)"
-        ),
+        pytest.param(begun(status="deferred"), (1, 1), None, "d+1 overdue alice", id="deferred counts (D-30)"),
         pytest.param(begun(status="done"), (-5, 30), None, "", id="done from the start"),
     ],
 )
@@ -98,9 +92,7 @@ def test_it_goes_on_for_weeks() -> None:
 
 def test_a_new_date_starts_anew() -> None:
     """After a deferral the next thing is the reminder before the new date."""
-    late = begun().model_copy(
-        update={"item": item(status="deferred", due=DUE + 30 * DAY), "last_chase": DUE + DAY}
-    )
+    late = begun().model_copy(update={"item": item(status="deferred", due=DUE + 30 * DAY), "last_chase": DUE + DAY})
     event = next_event(late, DUE + 2 * DAY)
     assert event is not None
     assert (event.kind, event.at) == ("reminder", DUE + 28 * DAY)

@@ -81,9 +81,7 @@ def test_meetings_are_always_in_business_hours(resolved: datetime, zone: str) ->
     assert (slot.ends_at - resolved > timedelta(hours=72)) == bool(slot.note)
 
 
-@pytest.mark.parametrize(
-    "text", ["mon-fri 9-17", "monday 09:00-17:00", "mon 25:00-26:00", "", "mon-fri 09:00-24:30"]
-)
+@pytest.mark.parametrize("text", ["mon-fri 9-17", "monday 09:00-17:00", "mon 25:00-26:00", "", "mon-fri 09:00-24:30"])
 def test_hours_that_cannot_be_read(text: str) -> None:
     """The message shows how to write them."""
     with pytest.raises(InvalidArgument, match="mon-fri 09:00-17:00"):

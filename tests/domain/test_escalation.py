@@ -41,9 +41,7 @@ def policy(steps: str, repeat: int = 0, resort: str = "", every: int = 15) -> Es
     )
 
 
-def timeline(
-    rules: EscalationPolicy, until: int, ack: int | None = None, asleep: tuple[int, int] = (0, 0)
-) -> str:
+def timeline(rules: EscalationPolicy, until: int, ack: int | None = None, asleep: tuple[int, int] = (0, 0)) -> str:
     """Ask every minute, except while ``asleep``, and write down what is paged."""
     state, said = begin(rules, T0), []
     for minute in range(until + 1):

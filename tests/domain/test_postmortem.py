@@ -26,10 +26,7 @@ PINNED = PinnedConfig(
     profile=PROFILES["002"],
     policy=EscalationPolicy(name="p", steps=()),
 )
-HOSTILE = (
-    "<script>alert(1)</script> | [x](http://evil.example) bob@example.com password=hunter2 "
-    "\x1b[31m\n# heading"
-)
+HOSTILE = "<script>alert(1)</script> | [x](http://evil.example) bob@example.com password=hunter2 \x1b[31m\n# heading"
 
 
 def draft(*more: AnyEntry, title: str = "Payments failing", items: tuple[ItemDraft, ...] = ()) -> str:
@@ -89,9 +86,7 @@ def test_durations_roles_and_misses_are_filled_in() -> None:
 def test_both_severities_are_shown() -> None:
     """Given a changed severity, then the first and the last are shown, and how it was detected."""
     text = draft(
-        SeveritySet(
-            at=at("14:50"), actor=Actor(person="a", assurance=Assurance.TOKEN), former="P1", severity="P2"
-        )
+        SeveritySet(at=at("14:50"), actor=Actor(person="a", assurance=Assurance.TOKEN), former="P1", severity="P2")
     )
     assert "**Severity:** P1" in text
     assert "Detected by: alert at 2026-01-02 14:32" in text
@@ -111,9 +106,7 @@ def test_items_become_a_table() -> None:
     item = ItemDraft(
         text="add an alert | on pool use", owner="bob", due=datetime(2026, 2, 1, tzinfo=UTC), kind="detect"
     )
-    assert r"| P1 | add an alert \| on pool use | detect | bob | 2026-02-01 | Not Started |" in draft(
-        items=(item,)
-    )
+    assert r"| P1 | add an alert \| on pool use | detect | bob | 2026-02-01 | Not Started |" in draft(items=(item,))
     assert "needs a reason" in draft()
 
 
@@ -136,8 +129,6 @@ def test_the_draft_holds_no_personal_data() -> None:
 
 def test_an_empty_journal_still_gives_a_draft() -> None:
     """What is not known is marked, not guessed."""
-    text = render(
-        PostmortemInput(incident=IncidentRef(), row=IncidentRow(key="k", workflow_id="w"), pinned=PINNED)
-    )
+    text = render(PostmortemInput(incident=IncidentRef(), row=IncidentRow(key="k", workflow_id="w"), pinned=PINNED))
     assert "The journal is empty." in text
     assert "**Duration:** unknown" in text

@@ -24,9 +24,7 @@ def minutes(duration: timedelta | None) -> float | None:
         ("004", "SEV1 SEV2 SEV3 SEV4", [5, 15, None, None], "page page business_hours business_hours"),
     ],
 )
-def test_labels_deadlines_and_paging(
-    profile: str, labels: str, breach: list[float | None], page: str
-) -> None:
+def test_labels_deadlines_and_paging(profile: str, labels: str, breach: list[float | None], page: str) -> None:
     """M-1, M-2 and M-3."""
     levels = PROFILES[profile].levels
     assert [level.label for level in levels] == labels.split()

@@ -26,9 +26,7 @@ from tests.strategies import alerts
 SERVICES = {"payments", "search", "catch-all"}
 ROUTES = (
     Route(name="noise", match={"severity": "none"}, mode="drop"),
-    Route(
-        name="exact", match={"team": "pay"}, not_match={"env": "/dev.*/"}, service="payments", severity="SEV2"
-    ),
+    Route(name="exact", match={"team": "pay"}, not_match={"env": "/dev.*/"}, service="payments", severity="SEV2"),
     Route(
         name="pattern",
         match={"job": "/search-(api|web)/"},

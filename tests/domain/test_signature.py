@@ -78,9 +78,7 @@ def test_false_claims_are_refused(claim: SignedActor, refusal: type[Refusal], sa
         verify(claim)
 
 
-@pytest.mark.parametrize(
-    ("name", "says"), [("key", "incident"), ("update_id", "update"), ("digest", "content")]
-)
+@pytest.mark.parametrize(("name", "says"), [("key", "incident"), ("update_id", "update"), ("digest", "content")])
 def test_a_signature_is_good_for_one_thing_only(name: str, says: str) -> None:
     """It cannot be carried over to another incident, update or content."""
     with pytest.raises(Stale, match=f"another {says}"):
@@ -91,9 +89,7 @@ def test_every_field_is_signed() -> None:
     """A field that is added to the record later is covered without anybody thinking of it."""
     full = signed()
     for name in set(SignedActor.model_fields) - {"signature", "key_id"}:
-        other = {"roles": (), "assurance": Assurance.LINK, "expires_at": SOON + timedelta(1)}.get(
-            name, "else"
-        )
+        other = {"roles": (), "assurance": Assurance.LINK, "expires_at": SOON + timedelta(1)}.get(name, "else")
         with pytest.raises(Refusal):
             verify(full.model_copy(update={name: other}))
 
@@ -126,11 +122,7 @@ def test_links_expire_and_serve_one_purpose() -> None:
 
 def test_an_actor_s_signature_is_no_link() -> None:
     """Signatures of one kind are worth nothing as the other."""
-    body = (
-        base64.urlsafe_b64encode(b'{"claim":{},"key_id":"' + DOOR.key_id.encode() + b'"}')
-        .decode()
-        .rstrip("=")
-    )
+    body = base64.urlsafe_b64encode(b'{"claim":{},"key_id":"' + DOOR.key_id.encode() + b'"}').decode().rstrip("=")
     with pytest.raises(Unauthenticated):
         read_link(f"{body}.{signed().signature}", KEYS, NOW)
 

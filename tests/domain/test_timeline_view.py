@@ -36,11 +36,7 @@ _FILL: dict[object, object] = {str: "x\x1b[31m\n", int: 1, bool: True}
 @pytest.mark.parametrize("kind", ENTRIES, ids=lambda kind: kind.__name__)
 def test_every_kind_has_a_line(kind: type[Entry]) -> None:
     """One clean line for each kind of entry, whatever its texts hold."""
-    fields = {
-        n: _FILL[f.annotation]
-        for n, f in kind.model_fields.items()
-        if f.is_required() and f.annotation in _FILL
-    }
+    fields = {n: _FILL[f.annotation] for n, f in kind.model_fields.items() if f.is_required() and f.annotation in _FILL}
     entry = kind.model_validate({**fields, "at": at("14:05"), "actor": ALICE})
     said = line(entry)  # type: ignore[arg-type]
     assert said
@@ -99,9 +95,13 @@ def test_the_guides_samples() -> None:
         88,
     ]
     found = stages(GUIDE_003, impact_at=at("14:00"))
-    assert minutes(
-        found.to_detect, found.to_acknowledge, found.to_mitigate, found.to_resolve, found.to_close
-    ) == [5, 2, 22, 30, None]
+    assert minutes(found.to_detect, found.to_acknowledge, found.to_mitigate, found.to_resolve, found.to_close) == [
+        5,
+        2,
+        22,
+        30,
+        None,
+    ]
 
 
 def test_what_has_not_happened_has_no_duration() -> None:

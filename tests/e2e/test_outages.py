@@ -50,9 +50,7 @@ async def test_kubernetes_api_is_away_during_the_rollback(world: World) -> None:
 
         async def tried() -> bool:
             pending = (await handle.describe()).raw_description.pending_activities
-            return any(
-                one.activity_type.name == "apply_change" and one.attempt >= ATTEMPTS for one in pending
-            )
+            return any(one.activity_type.name == "apply_change" and one.attempt >= ATTEMPTS for one in pending)
 
         await eventually(tried, 60, "an outage over several tries")
     finally:
@@ -78,9 +76,7 @@ async def test_dead_mail_server_falls_through_to_the_next_method_and_person(worl
     finally:
         await world.smtp.start()
     view = await incident.until(lambda view: view.next_page_at is not None, "the page being recorded")
-    tried = [
-        (entry.person, entry.method, entry.delivered) for entry in view.timeline if isinstance(entry, Paged)
-    ]
+    tried = [(entry.person, entry.method, entry.delivered) for entry in view.timeline if isinstance(entry, Paged)]
     assert tried == [("alice", "email", False), ("erin", "email", False), ("erin", "pager", True)]
     await incident.acknowledge("erin")
     await incident.finish("erin")
@@ -94,9 +90,7 @@ async def test_page_is_sent_when_the_mail_server_is_back(world: World) -> None:
     try:
         incident = await world.open("mail-back")
         await incident.until(
-            lambda view: (
-                {entry.person for entry in view.timeline if isinstance(entry, Paged)} >= {"alice", "bob"}
-            ),
+            lambda view: {entry.person for entry in view.timeline if isinstance(entry, Paged)} >= {"alice", "bob"},
             "everybody being tried in vain",
         )
         assert await incident.mails() == []

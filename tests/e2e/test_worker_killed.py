@@ -15,9 +15,7 @@ async def test_escalation_survives_the_workers_death(world: World) -> None:
     escalation still fires at its original deadline, once, and nobody is paged twice."""
     incident = await world.open("ack-kill")
     await incident.mail(to="alice")
-    due = (
-        await incident.until(lambda view: view.next_page == "person bob", "the wait for alice")
-    ).next_page_at
+    due = (await incident.until(lambda view: view.next_page == "person bob", "the wait for alice")).next_page_at
     await world.product.worker.kill9()
     await world.revive()
 

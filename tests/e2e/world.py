@@ -113,9 +113,7 @@ def payload(*alerts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def alert(
-    service: str, *, at: str = "2026-03-02T03:00:00Z", firing: bool = True, **more: str
-) -> dict[str, Any]:
+def alert(service: str, *, at: str = "2026-03-02T03:00:00Z", firing: bool = True, **more: str) -> dict[str, Any]:
     """One alert. ``at`` tells one firing of it from the next; ``more`` are annotations."""
     return {
         "status": "firing" if firing else "resolved",
@@ -149,9 +147,7 @@ class Incident:
     async def view(self) -> IncidentView:
         return await self.handle.query("view", result_type=IncidentView)
 
-    async def until(
-        self, check: Callable[[IncidentView], bool], what: str, seconds: float = SECONDS
-    ) -> IncidentView:
+    async def until(self, check: Callable[[IncidentView], bool], what: str, seconds: float = SECONDS) -> IncidentView:
         """Poll the view until ``check``; a worker that is away is waited for."""
         seen: list[IncidentView] = []
 
@@ -189,8 +185,7 @@ class Incident:
         found = [
             mail
             for mail in self.world.smtp.messages()
-            if mail["References"] == message_id(f"incident/{self.key}", SENDER)
-            and mail["X-Mainstay-Message"] == kind
+            if mail["References"] == message_id(f"incident/{self.key}", SENDER) and mail["X-Mainstay-Message"] == kind
         ]
         return [mail for mail in found if mail["To"].startswith(to)]
 
@@ -284,9 +279,7 @@ class Incident:
         about = event.get("objectRef", {})
         ours = about.get("namespace") == self.service and about.get("name") == self.service
         plain = about.get("resource") == "deployments" and not about.get("subresource")
-        return (
-            ours and plain and "dryRun" not in event["requestURI"] and event["responseStatus"]["code"] < 300
-        )
+        return ours and plain and "dryRun" not in event["requestURI"] and event["responseStatus"]["code"] < 300
 
     async def deployment(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.world.cluster.api.get(deployment_path(self.service))

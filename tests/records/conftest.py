@@ -34,9 +34,7 @@ async def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def records_url(
-    request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path, migrated_postgres: str
-) -> str:
+def records_url(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path, migrated_postgres: str) -> str:
     """The address of an empty record store whose tables exist."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{shutil.copy(migrated_file, tmp_path / 'records.db')}"

@@ -47,9 +47,7 @@ async def test_append_twice_changes_nothing(store: Store) -> None:
         pytest.param([(1, 3)], [1], ("incident: 2 to 2",), id="a hole in one delivery"),
     ],
 )
-async def test_gaps(
-    store: Store, sent: list[tuple[int, ...]], answers: list[int], missing: tuple[str, ...]
-) -> None:
+async def test_gaps(store: Store, sent: list[tuple[int, ...]], answers: list[int], missing: tuple[str, ...]) -> None:
     """The answer is how far the sender's own numbers are stored without a hole; holes are reported."""
     assert [await store.append(append("k", *seqs)) for seqs in sent] == answers
     report = await store.verify_chain("k")
@@ -65,9 +63,7 @@ async def test_any_order_and_any_repeats(store: Store, data: st.DataObject) -> N
         append(key, *range(first, min(first + size, 10)), source=source)
         for source in ("incident", "runbook/x/1")
         for first, size in data.draw(
-            st.permutations(
-                [(first, data.draw(st.integers(2, 4), label="size")) for first in (1, 3, 5, 7, 9)]
-            ),
+            st.permutations([(first, data.draw(st.integers(2, 4), label="size")) for first in (1, 3, 5, 7, 9)]),
             label="order",
         )
     ]
@@ -87,10 +83,7 @@ async def test_appends_at_once(records_url: str) -> None:
     stores = [await Store.connect(records_url, timeout=PATIENCE) for _ in range(2)]
     try:
         await asyncio.gather(
-            *(
-                stores[n % 2].append(append("k", *range(n, n + 5), source=f"run/{n % 3}"))
-                for n in range(1, 25)
-            )
+            *(stores[n % 2].append(append("k", *range(n, n + 5), source=f"run/{n % 3}")) for n in range(1, 25))
         )
         report = await stores[0].verify_chain("k")
     finally:
@@ -105,9 +98,7 @@ async def test_appends_at_once(records_url: str) -> None:
 async def test_text_is_stored_as_is(store: Store, text: str) -> None:
     """Whatever text an entry holds, control characters and NUL included, comes back unchanged."""
     key = next(_keys)
-    await store.append(
-        AppendRequest(row=row(key, title=text), entries=(note(1).model_copy(update={"text": text}),))
-    )
+    await store.append(AppendRequest(row=row(key, title=text), entries=(note(1).model_copy(update={"text": text}),)))
     (entry,) = await store.journal(key)
     assert isinstance(entry, Noted)
     assert entry.text == text

@@ -29,9 +29,7 @@ async def test_from_empty_to_the_tables(empty_url: str) -> None:
 
     def differences(connection: Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return [
-            change for change in compare_metadata(context, metadata) if "alembic_version" not in str(change)
-        ]
+        return [change for change in compare_metadata(context, metadata) if "alembic_version" not in str(change)]
 
     async with await Store.connect(empty_url) as store:
         assert await store._engine.read(lambda c: c.run_sync(differences)) == []
@@ -43,9 +41,7 @@ async def test_several_processes_at_once(empty_url: str) -> None:
     try:
         await asyncio.gather(*(store.migrate() for store in stores))
         await stores[0].migrate()
-        versions = await stores[0]._engine.read(
-            lambda c: c.execute(text("SELECT version_num FROM alembic_version"))
-        )
+        versions = await stores[0]._engine.read(lambda c: c.execute(text("SELECT version_num FROM alembic_version")))
         assert [row[0] for row in versions] == ["0001"]
     finally:
         for store in stores:

@@ -33,9 +33,7 @@ async def test_each_activity(store: Store) -> None:
     records = Records(store)
     for _ in range(2):
         assert (await records.draw_number(NumberRequest(key="k", at=NOW))).number == "INC-2026-0001"
-        assert (
-            await records.append_journal(append("k", 1, 2, phase="closed", occurrences=("f@1",)))
-        ).flushed_seq == 2
+        assert (await records.append_journal(append("k", 1, 2, phase="closed", occurrences=("f@1",)))).flushed_seq == 2
         found = await records.find_incident("INC-2026-1")
         assert found is not None
         assert found.key == "k"

@@ -15,9 +15,7 @@ from tests.records.samples import MINUTE, NOW, append
 DAY = timedelta(days=1)
 
 
-async def _incident(
-    store: Store, key: str, ack: int | None, fix: int | None, done: int | None, **more: Any
-) -> None:
+async def _incident(store: Store, key: str, ack: int | None, fix: int | None, done: int | None, **more: Any) -> None:
     at = more.pop("declared_at", NOW)
     times = {"acknowledged_at": ack, "mitigated_at": fix, "resolved_at": done}
     instants = {name: at + minutes * MINUTE for name, minutes in times.items() if minutes is not None}
@@ -46,12 +44,8 @@ async def test_report(store: Store) -> None:
         45 * MINUTE,
     )
     assert report.levels == (
-        LevelReport(
-            severity="P1", rank=0, incidents=2, open=1, mtta=3 * MINUTE, mttm=22 * MINUTE, mttr=30 * MINUTE
-        ),
-        LevelReport(
-            severity="P2", rank=1, incidents=1, open=1, mtta=10 * MINUTE, mttm=40 * MINUTE, mttr=60 * MINUTE
-        ),
+        LevelReport(severity="P1", rank=0, incidents=2, open=1, mtta=3 * MINUTE, mttm=22 * MINUTE, mttr=30 * MINUTE),
+        LevelReport(severity="P2", rank=1, incidents=1, open=1, mtta=10 * MINUTE, mttm=40 * MINUTE, mttr=60 * MINUTE),
     )
     assert report.services == (("payment-service", 2), ("search", 1))
     assert report.deliveries == (DeliveryReport(channel="email", accepted=2, failed=1),)

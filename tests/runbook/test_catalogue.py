@@ -39,9 +39,7 @@ TARGET: dict[str, JsonValue] = {"namespace": "shop", "name": "checkout"}
         ("service_switch", {"target": TARGET, "selector": {"a": "b"}, "x": 1}, False, ["x"]),
     ],
 )
-def test_action_parameters(
-    name: str, parameters: dict[str, JsonValue], rendered: bool, wanted: list[str]
-) -> None:
+def test_action_parameters(name: str, parameters: dict[str, JsonValue], rendered: bool, wanted: list[str]) -> None:
     """A template may stand for any value until it is filled in; names and shape are checked at once."""
     faults = check_parameters(ACTIONS[name], parameters, rendered=rendered)
     assert [".".join(map(str, fault.path)) for fault in faults] == wanted

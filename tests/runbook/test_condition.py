@@ -100,9 +100,7 @@ CASES = (("new", "found && age < 3600"), ("old", "found"), ("none", "!found"))
         (Verdict.HELD, {"found": True, "age": None}, "error"),
     ],
 )
-def test_the_first_case_that_holds_is_chosen(
-    verdict: Verdict, facts: dict[str, JsonValue], branch: str
-) -> None:
+def test_the_first_case_that_holds_is_chosen(verdict: Verdict, facts: dict[str, JsonValue], branch: str) -> None:
     """A look that failed or saw nothing is put into no case; missing facts are an error."""
     assert choose(CASES, verdict, facts, {"inputs": {}}).branch == branch
 

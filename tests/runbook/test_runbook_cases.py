@@ -143,9 +143,7 @@ def test_an_hour_decides_between_rollback_and_the_dependency_question() -> None:
 def test_a_rollback_that_leaves_the_rate_high_is_not_resolved() -> None:
     """S-208. Given the rollout is complete but the error rate above baseline at 5 min, then the result is
     'not resolved' and it is escalated."""
-    path, summary = leaf(
-        "api-error-rate", "rolled back, but the rate is above its baseline after five minutes"
-    )
+    path, summary = leaf("api-error-rate", "rolled back, but the rate is above its baseline after five minutes")
     assert path == ("recent:deployed", "rollback:not_helped", "page_owner:next")
     assert summary.startswith("Not resolved")
     act = builtin("api-error-rate").nodes["rollback"]
@@ -161,9 +159,7 @@ def test_the_error_rate_must_be_at_its_baseline(rate: float, verdict: Verdict) -
     act = builtin("api-error-rate").nodes["rollback"]
     assert isinstance(act, ActNode)
     template = str(act.verify.looks[1].parameters["criterion"])
-    criterion = Criterion.model_validate(
-        parse_criterion(render(template, {"inputs": {"max_error_rate": 0.002}}))
-    )
+    criterion = Criterion.model_validate(parse_criterion(render(template, {"inputs": {"max_error_rate": 0.002}})))
     assert judge((Sample(value=rate),), criterion) is verdict
 
 

@@ -70,18 +70,14 @@ def test_other_values_are_refused(kind: InputType, given: JsonValue) -> None:
 
 def test_defaults_and_nulls() -> None:
     """Defaults fill in; what may be missing is null, never a made-up value."""
-    resolved = resolve(
-        builtin("mitigate-bad-deployment"), {"workload": "shop/checkout", "error_rate_query": "q"}
-    )
+    resolved = resolve(builtin("mitigate-bad-deployment"), {"workload": "shop/checkout", "error_rate_query": "q"})
     assert (resolved["max_error_rate"], resolved["recent_window"]) == (0.01, "1h")
     assert (resolved["scale_to"], resolved["standby"]) == (None, None)
 
 
 def test_a_wrong_input_is_named() -> None:
     """The refusal names runbook, input and reason."""
-    with pytest.raises(
-        InvalidArgument, match="input 'workload' of runbook tree: no workload: name"
-    ) as refused:
+    with pytest.raises(InvalidArgument, match="input 'workload' of runbook tree: no workload: name") as refused:
         resolve(tree(), {"workload": {"namespace": "shop"}})
     assert refused.value.field == "inputs.workload"
 

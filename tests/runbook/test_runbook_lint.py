@@ -88,9 +88,7 @@ ERRORS: list[tuple[str, str, list[str]]] = [
     ),
     (
         "templates with unknown names",
-        node(
-            '    notify: "{{ inputs.m }} {{ facts.z.x }} {{ incident.colour }} {{ env.X }}"\n    next: over\n'
-        ),
+        node('    notify: "{{ inputs.m }} {{ facts.z.x }} {{ incident.colour }} {{ env.X }}"\n    next: over\n'),
         [
             "9:5: 'env.X' is unknown: there are inputs, facts and incident",
             "9:5: 'facts.z': there is no node 'z'",

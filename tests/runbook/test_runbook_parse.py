@@ -16,9 +16,7 @@ ACT = (
 )
 
 ONE_KIND = "a node has exactly one of the keys probe, ask, act, wait, notify, page, call, parallel, end"
-INPUT_TYPES = (
-    "Input should be 'string', 'number', 'boolean', 'duration', 'workload', 'labels', 'url' or 'query'"
-)
+INPUT_TYPES = "Input should be 'string', 'number', 'boolean', 'duration', 'workload', 'labels', 'url' or 'query'"
 
 MANY = """\
 name: R!

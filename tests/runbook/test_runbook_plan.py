@@ -19,9 +19,7 @@ def test_every_way_through_the_tree_ends() -> None:
     change = 4 + 3
     ask = change + 2
     assert len(ways) == change + 3 * ask
-    assert ways[0].steps == (
-        *("look:fresh", "change:done", "more:done", "tell:next", "call:next", "pause:next"),
-    )
+    assert ways[0].steps == (*("look:fresh", "change:done", "more:done", "tell:next", "call:next", "pause:next"),)
     assert {way.outcome for way in ways} == {"escalated", "nothing_to_do"}
 
 

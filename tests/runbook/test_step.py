@@ -274,9 +274,7 @@ def test_what_could_not_be_taken_back_is_said_at_the_end() -> None:
     state = run(tree(), [*FIRST, STOP, REFUSED, DONE])
     end = step.decide(tree(), state)
     assert isinstance(end, c.End)
-    assert end.summary == (
-        "wrong service (by alice). Still standing: rollout_undo checkout #1 (step change)."
-    )
+    assert end.summary == ("wrong service (by alice). Still standing: rollout_undo checkout #1 (step change).")
 
 
 def test_failing_back_clears_the_failover_from_the_ledger() -> None:
@@ -391,9 +389,7 @@ def test_used_up_nodes_that_lead_to_each_other_end_the_run() -> None:
         command = step.decide(runbook, state)
         if isinstance(command, c.End):
             break
-        state = step.advance(
-            runbook, state, DONE if isinstance(command, c.Wait) else c.Answered(branch="failed")
-        )
+        state = step.advance(runbook, state, DONE if isinstance(command, c.Wait) else c.Answered(branch="failed"))
     assert isinstance(command, c.End)
     assert command.outcome == "failed"
 

@@ -77,9 +77,7 @@ def test_what_cannot_be_rendered_is_refused_by_name(template: str, why: str) -> 
 
 def test_references() -> None:
     """The names that a template needs from outside, as far as they are fixed."""
-    text = (
-        "{{ inputs.w.name }}{{ facts['look'].x }}{% for i in inputs.l %}{{ i.z }}{% endfor %}{{ inputs[k] }}"
-    )
+    text = "{{ inputs.w.name }}{{ facts['look'].x }}{% for i in inputs.l %}{{ i.z }}{% endfor %}{{ inputs[k] }}"
     assert references(text) == (
         ("inputs", "w", "name"),
         ("facts", "look", "x"),

@@ -67,9 +67,7 @@ def builtin(name: str) -> Runbook:
     return parse(path.read_text(encoding="utf-8"), path.name)
 
 
-def change(
-    action: str = "rollout_undo", name: str = "checkout", *, number: int = 1, already: bool = False
-) -> Change:
+def change(action: str = "rollout_undo", name: str = "checkout", *, number: int = 1, already: bool = False) -> Change:
     return Change(
         action=action,
         target=TargetRef(namespace="shop", kind="Deployment", name=name, uid=f"uid-{name}"),

@@ -47,9 +47,7 @@ class RealDoor:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def real(lab: Lab) -> AsyncIterator[RealDoor]:
     metrics = Metrics()
-    app = build_app(
-        lab.desk, Authenticator(lab.config, "http"), lambda: lab.config, lab.signer, Settings(), metrics
-    )
+    app = build_app(lab.desk, Authenticator(lab.config, "http"), lambda: lab.config, lab.signer, Settings(), metrics)
     async with (
         WebServer(app, "127.0.0.1:0") as server,
         httpx2.AsyncClient(base_url=server.url, timeout=30) as http,

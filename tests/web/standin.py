@@ -103,9 +103,7 @@ TIMELINE: tuple[AnyEntry, ...] = (
     EscalationStep(seq=2, at=ago(12), round=1, step=0, targets=("schedule payments-primary",)),
     Paged(seq=3, at=ago(12), person="alice", method="mail", channel="smtp", delivered=True),
     Paged(seq=4, at=ago(7), person="bob", method="sms", channel="sms", delivered=False, detail="no route"),
-    ApprovalAsked(
-        seq=5, at=ago(1), run=RUN, step="rollback", what=CHANGE.title, risk="medium", digest=CHANGE.digest
-    ),
+    ApprovalAsked(seq=5, at=ago(1), run=RUN, step="rollback", what=CHANGE.title, risk="medium", digest=CHANGE.digest),
 )
 VIEW = IncidentView(
     key=KEY,
@@ -297,9 +295,7 @@ class StandInDesk(Desk):
         )
         return OnCallAnswer(people=(who, OnCallNow(schedule="payments-secondary")))
 
-    async def items(
-        self, owner: str = "", incident: str = "", open_only: bool = False
-    ) -> tuple[ItemRow, ...]:
+    async def items(self, owner: str = "", incident: str = "", open_only: bool = False) -> tuple[ItemRow, ...]:
         return self.items_now
 
     async def halted(self) -> HaltState:

@@ -65,9 +65,7 @@ def test_a_version_4_payload_is_parsed_with_labels_and_annotations() -> None:
     ],
     ids=str,
 )
-def test_an_unreadable_alert_is_kept_raw_and_its_neighbour_delivered(
-    fields: dict[str, Any], why: str
-) -> None:
+def test_an_unreadable_alert_is_kept_raw_and_its_neighbour_delivered(fields: dict[str, Any], why: str) -> None:
     parsed = parse(with_first(**fields))
     assert len(parsed.alerts) == 1
     (kept,) = parsed.unreadable
@@ -119,9 +117,7 @@ def test_what_no_store_can_keep_is_replaced() -> None:
 
 
 def test_long_annotations_are_cut_and_links_that_no_browser_should_follow_are_left_out() -> None:
-    body = with_first(
-        annotations={f"a{n}": "x" * 9000 for n in range(20)}, generatorURL="javascript:alert(1)"
-    )
+    body = with_first(annotations={f"a{n}": "x" * 9000 for n in range(20)}, generatorURL="javascript:alert(1)")
     alert = parse(body).alerts[0]
     assert all(len(text) <= intake.MAX_ANNOTATION for text in alert.annotations.values())
     assert sum(map(len, alert.annotations.values())) <= intake.MAX_ANNOTATIONS_CHARS

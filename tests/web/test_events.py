@@ -47,9 +47,7 @@ def test_a_trigger_becomes_an_alert_that_can_be_routed() -> None:
 
 
 def test_a_resolve_with_the_payload_of_its_trigger_names_the_same_alert() -> None:
-    (opened,), (closed,) = (
-        events.parse(body(event_action=action)).alerts for action in ("trigger", "resolve")
-    )
+    (opened,), (closed,) = (events.parse(body(event_action=action)).alerts for action in ("trigger", "resolve"))
     assert closed.status is AlertStatus.RESOLVED
     assert (closed.labels, closed.fingerprint) == (opened.labels, opened.fingerprint)
 

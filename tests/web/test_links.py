@@ -58,9 +58,7 @@ PURPOSES: list[tuple[str, str, dict[str, Any], str, type]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("purpose", "argument", "fields", "update", "command"), PURPOSES, ids=[p[0] for p in PURPOSES]
-)
+@pytest.mark.parametrize(("purpose", "argument", "fields", "update", "command"), PURPOSES, ids=[p[0] for p in PURPOSES])
 async def test_a_get_shows_and_a_post_acts(
     door: Door,
     http: httpx2.AsyncClient,
@@ -85,9 +83,7 @@ async def test_a_get_shows_and_a_post_acts(
     assert (caller.person, caller.assurance, caller.door) == ("alice", Assurance.LINK, "web")
 
 
-async def test_acknowledging_names_the_round_and_the_incident_key(
-    door: Door, http: httpx2.AsyncClient
-) -> None:
+async def test_acknowledging_names_the_round_and_the_incident_key(door: Door, http: httpx2.AsyncClient) -> None:
     await http.post(door.link("acknowledge", "3"))
     ref, _, command, *_ = door.desk.updates[0]
     assert (ref, command) == (KEY, Acknowledge(round=3))
@@ -234,9 +230,7 @@ async def test_what_is_done_already_is_said_with_who_and_when(door: Door, http: 
             {
                 "question": None,
                 "timeline": (
-                    ApprovalAnswered(
-                        at=ago(1), run=RUN, step="rollback", answer="expired", digest=CHANGE.digest
-                    ),
+                    ApprovalAnswered(at=ago(1), run=RUN, step="rollback", answer="expired", digest=CHANGE.digest),
                 ),
             },
             410,

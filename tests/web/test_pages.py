@@ -113,9 +113,7 @@ async def test_the_incident_page_says_what_it_waits_for_and_what_would_change(
     assert "javascript:" not in text, "a link of the service that no browser should follow"
 
 
-async def test_buttons_are_links_of_the_reader_and_need_the_role(
-    door: Door, http: httpx2.AsyncClient
-) -> None:
+async def test_buttons_are_links_of_the_reader_and_need_the_role(door: Door, http: httpx2.AsyncClient) -> None:
     text = (await http.get(f"/incidents/{NUMBER}", headers=ALICE)).text
     paths = [v for n, v in Markup(text).attributes if n == "href" and v.startswith("/a/")]
     assert len(paths) == 4, "acknowledge, page next, approve, reject"
@@ -126,9 +124,7 @@ async def test_buttons_are_links_of_the_reader_and_need_the_role(
     assert "/a/" not in (await http.get(f"/incidents/{NUMBER}", headers=bearer(VIEWER_TOKEN))).text
 
 
-async def test_an_incident_that_is_over_offers_nothing_and_stands_still(
-    door: Door, http: httpx2.AsyncClient
-) -> None:
+async def test_an_incident_that_is_over_offers_nothing_and_stands_still(door: Door, http: httpx2.AsyncClient) -> None:
     door.desk.current = VIEW.model_copy(update={"phase": Phase.CLOSED, "waits_for": ""})
     text = (await http.get(f"/incidents/{NUMBER}", headers=ALICE)).text
     assert "http-equiv" not in text

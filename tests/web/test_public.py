@@ -14,9 +14,7 @@ from mainstay.web.public import HEADLINES, build
 from tests.web.standin import ALICE_TOKEN, KEY, NOW, NUMBER, ROW, Door, ago, bearer, public_update
 
 SEQUENCE: tuple[AnyEntry, ...] = tuple(
-    UpdatePosted(
-        at=datetime(2026, 11, 21, 14, minute, tzinfo=UTC), text=text, public=True, public_state=state
-    )
+    UpdatePosted(at=datetime(2026, 11, 21, 14, minute, tzinfo=UTC), text=text, public=True, public_state=state)
     for minute, state, text in (
         (5, "Investigating", "We are looking into failing payments."),
         (15, "Identified", "We have found the cause and are rolling a change back."),
@@ -37,9 +35,7 @@ LATER = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
 
 
 @pytest.mark.capability("S-163")
-async def test_the_sample_sequence_shows_four_entries_and_forty_minutes(
-    door: Door, http: httpx2.AsyncClient
-) -> None:
+async def test_the_sample_sequence_shows_four_entries_and_forty_minutes(door: Door, http: httpx2.AsyncClient) -> None:
     """Given the sequence 14:05, 14:15, 14:25, 14:45 replayed, then the status page shows four entries with
     UTC prefixes and the computed duration of 40 minutes."""
     door.now = LATER
@@ -154,9 +150,7 @@ async def test_while_the_records_are_down_the_last_state_is_shown_with_its_time(
 
 
 @pytest.mark.parametrize("how", ["refused", "degraded"])
-async def test_without_records_it_never_says_that_all_is_well(
-    door: Door, http: httpx2.AsyncClient, how: str
-) -> None:
+async def test_without_records_it_never_says_that_all_is_well(door: Door, http: httpx2.AsyncClient, how: str) -> None:
     if how == "refused":
         door.desk.refuse = Unavailable("no record store at 10.0.0.7")
     door.desk.degraded = True
@@ -166,9 +160,7 @@ async def test_without_records_it_never_says_that_all_is_well(
     assert "10.0.0.7" not in answer.text
 
 
-async def test_an_installation_without_a_status_page_goes_without(
-    door: Door, http: httpx2.AsyncClient
-) -> None:
+async def test_an_installation_without_a_status_page_goes_without(door: Door, http: httpx2.AsyncClient) -> None:
     """Given no status page, then there is none, and everything else works."""
     off = door.config.status_page.model_copy(update={"enabled": False})
     door.config = door.config.model_copy(update={"status_page": off})

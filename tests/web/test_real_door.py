@@ -46,9 +46,7 @@ nodes:
 """
 
 
-def payload(
-    name: str, *, status: str = "firing", starts: str = "2026-03-02T03:00:00Z", **labels: str
-) -> bytes:
+def payload(name: str, *, status: str = "firing", starts: str = "2026-03-02T03:00:00Z", **labels: str) -> bytes:
     alert = {
         "status": status,
         "labels": {"alertname": name, "service": "api", **labels},
@@ -188,9 +186,7 @@ async def test_a_change_is_approved_by_link_as_it_was_shown(real: RealDoor) -> N
     shown = await real.http.get(url)
     assert run.change is not None
     assert (shown.status_code, run.question.digest[7:19] in shown.text) == (200, True)
-    stale = await real.http.post(
-        real.link(view, "approve", "sha256:" + "0" * 64, workflow_id=run.workflow_id)
-    )
+    stale = await real.http.post(real.link(view, "approve", "sha256:" + "0" * 64, workflow_id=run.workflow_id))
     assert (stale.status_code, "Stale" in stale.text) == (409, True)
     done = await real.http.post(url, data={"comment": "looks right"})
     assert done.status_code == 200, done.text
@@ -209,9 +205,7 @@ async def waiting_run(real: RealDoor, view: IncidentView) -> RunView:
     rule = ApprovalRule(by=("person:alice",))
     config = make_config(runbooks={"restart-it": CHANGING}, approvals=ApprovalPolicy(medium=rule))
     desk = Desk(real.lab.client, config, real.lab.store, real.lab.signer)
-    started = await desk.run_runbook(
-        "restart-it", {}, actor("bob"), request_id((view.key, "run")), service="api"
-    )
+    started = await desk.run_runbook("restart-it", {}, actor("bob"), request_id((view.key, "run")), service="api")
     return await real.lab.until_run(started.run, lambda v: v.question is not None, "a change waits")
 
 

@@ -38,9 +38,7 @@ async def test_a_delivery_is_answered_when_the_desk_has_it(door: Door, http: htt
 async def test_a_repeated_webhook_is_answered_the_same(door: Door, http: httpx2.AsyncClient) -> None:
     answers = [await http.post(URL, content=PAYLOAD, headers=SOURCE) for _ in range(3)]
     assert {a.status_code for a in answers} == {200}
-    assert door.desk.delivered[0] == door.desk.delivered[2], (
-        "the same alerts, so the incident takes them once"
-    )
+    assert door.desk.delivered[0] == door.desk.delivered[2], "the same alerts, so the incident takes them once"
 
 
 @pytest.mark.parametrize(
@@ -71,9 +69,7 @@ async def test_one_bad_alert_does_not_spoil_the_good_one(door: Door, http: httpx
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"\x80abc", b"[" * 60_000])
-async def test_a_malformed_body_opens_the_fallback_incident(
-    door: Door, http: httpx2.AsyncClient, body: bytes
-) -> None:
+async def test_a_malformed_body_opens_the_fallback_incident(door: Door, http: httpx2.AsyncClient, body: bytes) -> None:
     answer = await http.post(URL, content=body, headers=SOURCE)
     assert (answer.status_code, answer.json()["kept_raw"]) == (200, 1)
     (kept,) = door.desk.delivered[0]

@@ -75,9 +75,7 @@ def make_pinned(**changes: Any) -> PinnedConfig:
             repeat=0,
             last_resort=(Target(kind="person", name="carol"),),
         ),
-        "schedules": {
-            "primary": Schedule(name="primary", layers=(Layer(name="all", people=("alice",), start=start),))
-        },
+        "schedules": {"primary": Schedule(name="primary", layers=(Layer(name="all", people=("alice",), start=start),))},
         "teams": {"shop": Team(name="shop", members=("alice", "bob"), manager="carol")},
         "people": people,
         "approvals": ApprovalPolicy(

@@ -52,9 +52,7 @@ async def test_whole_life_by_hand(stage: Stage, recorder: Recorder) -> None:
         )
     assert "hold" in str(early.value.cause)
     await story.skip(minutes=11)
-    await story.tell(
-        "resolve", confirmations=["metrics", "customers", "errors", "data", "mitigations", "status_page"]
-    )
+    await story.tell("resolve", confirmations=["metrics", "customers", "errors", "data", "mitigations", "status_page"])
     await story.tell("close")
     view = await story.handle.result()
     assert view.phase is Phase.CLOSED

@@ -168,9 +168,7 @@ async def test_silence_denies_and_wakes_the_next(stage: Stage, recorder: Recorde
     await stage.clock.fast_forward(run.handle, timedelta(minutes=31))
     ended = await run.handle.result()
     assert (ended.outcome, recorder.applied) == ("escalated", [])
-    reminders = [
-        r for r in recorder.sent if r.message.kind == "approval" and getattr(r.message, "reminder", False)
-    ]
+    reminders = [r for r in recorder.sent if r.message.kind == "approval" and getattr(r.message, "reminder", False)]
     assert [r.person for r in reminders] == ["alice"]
     assert "bob" in recorder.people_paged()
     assert view.question is not None

@@ -24,12 +24,8 @@ Item = Annotated[str, Parameter(help="Id of the action item.")]
 def list_(
     *,
     owner: Annotated[str, Parameter(name=["--owner", "-o"], help="Only those of this person.")] = "",
-    incident: Annotated[
-        str, Parameter(help="Only those of this incident.", completer=completers.incidents)
-    ] = "",
-    all_: Annotated[
-        bool, Parameter(name=["--all", "-a"], negative="", help="Also those that are done.")
-    ] = False,
+    incident: Annotated[str, Parameter(help="Only those of this incident.", completer=completers.incidents)] = "",
+    all_: Annotated[bool, Parameter(name=["--all", "-a"], negative="", help="Also those that are done.")] = False,
 ) -> None:
     """Action items that are not done yet."""
     from mainstay.cli import calls, values

@@ -54,9 +54,7 @@ def check(
         words.count(len(config.schedules), "schedule"),
         words.count(len(config.runbooks), "runbook"),
     )
-    output.say(
-        f"{place} is fine: {', '.join(counts)} ({faults.count(problems)}; {words.short(config.digest)})"
-    )
+    output.say(f"{place} is fine: {', '.join(counts)} ({faults.count(problems)}; {words.short(config.digest)})")
     return code
 
 
@@ -67,9 +65,7 @@ def schema(
     ] = "",
     /,
     *,
-    out: Annotated[
-        Path | None, Parameter(help="Write KIND.schema.json for every kind into this folder.")
-    ] = None,
+    out: Annotated[Path | None, Parameter(help="Write KIND.schema.json for every kind into this folder.")] = None,
 ) -> None:
     """JSON Schemas of the folder's files, for editors that complete and check while you type."""
     from mainstay.config import schemas
@@ -83,9 +79,7 @@ def schema(
         )
     elif kind:
         if kind not in schemas.PATTERNS:
-            raise Problem(
-                "NotFound", f"there is no kind of file {kind!r}", f"there are: {', '.join(schemas.PATTERNS)}"
-            )
+            raise Problem("NotFound", f"there is no kind of file {kind!r}", f"there are: {', '.join(schemas.PATTERNS)}")
         sys.stdout.write(output.dump(schemas.schema(kind)) + "\n")
     elif session.current().json:
         output.emit({"kinds": dict(schemas.PATTERNS)})

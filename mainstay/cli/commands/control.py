@@ -85,9 +85,7 @@ def abort(
     /,
     *,
     reason: Reason = "",
-    keep_changes: Annotated[
-        bool, Parameter(negative="", help="Leave changes that stand as they are.")
-    ] = False,
+    keep_changes: Annotated[bool, Parameter(negative="", help="Leave changes that stand as they are.")] = False,
     yes: Yes = False,
 ) -> None:
     """Stop a run; what it changed is taken back where the runbook says so."""

@@ -23,9 +23,7 @@ def declare(
     service: Annotated[str, Parameter(name=["--service", "-s"], help="The service that is broken.")],
     severity: Annotated[str, Parameter(help="Its level, such as SEV2; without it triage decides.")] = "",
     description: Annotated[str, Parameter(help="What is known so far.")] = "",
-    exercise: Annotated[
-        bool, Parameter(negative="", help="A drill: everything says that it is one.")
-    ] = False,
+    exercise: Annotated[bool, Parameter(negative="", help="A drill: everything says that it is one.")] = False,
     error_rate: Annotated[float | None, _impact("Share of failing requests, from 0 to 1.")] = None,
     users_affected: Annotated[int | None, _impact("How many.")] = None,
     all_users: Annotated[bool | None, _impact("Nobody can use it.")] = None,
@@ -33,9 +31,7 @@ def declare(
     data_loss: Annotated[bool | None, _impact("Data is lost or corrupt.")] = None,
     security_breach: Annotated[bool | None, _impact("Somebody is in who should not be.")] = None,
     complete_loss: Annotated[bool | None, _impact("The whole function is gone.")] = None,
-    degradation: Annotated[
-        Literal["none", "some", "most"] | None, _impact("How much is slow or failing.")
-    ] = None,
+    degradation: Annotated[Literal["none", "some", "most"] | None, _impact("How much is slow or failing.")] = None,
     services_affected: Annotated[int | None, _impact("How many services.")] = None,
     vip_affected: Annotated[bool | None, _impact("An important customer is affected.")] = None,
     workaround: Annotated[bool | None, _impact("Users have another way.")] = None,
@@ -46,9 +42,7 @@ def declare(
 
     text = text_of(title)
     if not text:
-        raise usage(
-            "an incident needs a title", "mainstay incident declare Checkout fails --service checkout"
-        )
+        raise usage("an incident needs a title", "mainstay incident declare Checkout fails --service checkout")
     impact = incident_pb2.Impact(
         error_rate=error_rate,
         users_affected=users_affected,

@@ -109,9 +109,7 @@ def reopen(incident: Incident, /, *, reason: Reason = "") -> None:
     calls.change(calls.incidents().Reopen, request)
 
 
-def merge(
-    incident: Incident, /, *, into: Annotated[str, Parameter(help="The incident that goes on.")]
-) -> None:
+def merge(incident: Incident, /, *, into: Annotated[str, Parameter(help="The incident that goes on.")]) -> None:
     """It is the same as another incident, which goes on."""
     from mainstay.cli import calls
 
@@ -131,17 +129,13 @@ def close(
     incident: Incident,
     /,
     *,
-    item: Annotated[
-        tuple[str, ...], Parameter(negative="", help=f"An action item, repeatable: {_ITEM}.")
-    ] = (),
+    item: Annotated[tuple[str, ...], Parameter(negative="", help=f"An action item, repeatable: {_ITEM}.")] = (),
     reason: Reason = "",
 ) -> None:
     """Close a resolved incident. A temporary mitigation that stands needs an action item."""
     from mainstay.cli import calls
 
-    request = calls.incident_pb.CloseRequest(
-        incident=incident, reason=reason, items=[draft(each) for each in item]
-    )
+    request = calls.incident_pb.CloseRequest(incident=incident, reason=reason, items=[draft(each) for each in item])
     calls.change(calls.incidents().Close, request)
 
 

@@ -18,9 +18,7 @@ Why = Annotated[str, Parameter(help="Why; everybody sees it. Quotes are not need
 @app.command
 def start(
     *reason: Why,
-    allow_undo: Annotated[
-        bool, Parameter(negative="", help="Taking back what was done stays allowed.")
-    ] = False,
+    allow_undo: Annotated[bool, Parameter(negative="", help="Taking back what was done stays allowed.")] = False,
 ) -> None:
     """Stop every change to every cluster, now. Paging and telling go on."""
     from mainstay.cli import calls

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
     from mainstay.gen.mainstay.v1.incident_pb2 import IncidentSummary
 
-Phase = Literal[
-    "declared", "investigating", "mitigating", "monitoring", "resolved", "closed", "cancelled", "merged"
-]
+Phase = Literal["declared", "investigating", "mitigating", "monitoring", "resolved", "closed", "cancelled", "merged"]
 
 app = group("incident", "Declare, answer, follow and close incidents.")
 for _name, _function in (
@@ -122,9 +120,7 @@ def timeline(incident: Incident, /) -> None:
     from mainstay.cli import calls, values
     from mainstay.cli.views.incident import who
 
-    answer = calls.send(
-        calls.incidents().GetTimeline, calls.incident_pb.GetTimelineRequest(incident=incident)
-    )
+    answer = calls.send(calls.incidents().GetTimeline, calls.incident_pb.GetTimelineRequest(incident=incident))
     if session.current().json:
         output.emit(values.of(answer))
         return

@@ -50,9 +50,7 @@ def record(
     *text: Words,
     temporary: Annotated[
         bool,
-        Parameter(
-            name=["--temporary", "-t"], negative="", help="It must be taken back, or become an action item."
-        ),
+        Parameter(name=["--temporary", "-t"], negative="", help="It must be taken back, or become an action item."),
     ] = False,
     inverse: Annotated[str, Parameter(help="How to take it back: words or a command.")] = "",
 ) -> None:
@@ -78,7 +76,5 @@ def remove(
     """A temporary mitigation is gone."""
     from mainstay.cli import calls
 
-    request = calls.incident_pb.RecordMitigationRequest(
-        incident=incident, removes=mitigation, text=text_of(text)
-    )
+    request = calls.incident_pb.RecordMitigationRequest(incident=incident, removes=mitigation, text=text_of(text))
     calls.change(calls.incidents().RecordMitigation, request)

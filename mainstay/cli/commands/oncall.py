@@ -41,9 +41,7 @@ def who(schedule: Schedule = "", /, *, at: Annotated[str, At] = "now") -> None:
         (
             (
                 Cell(each.schedule, "bold"),
-                Cell(
-                    each.person or ("nobody" if output.to_person() else ""), "" if each.person else "bold red"
-                ),
+                Cell(each.person or ("nobody" if output.to_person() else ""), "" if each.person else "bold red"),
                 Cell(each.name),
                 Cell(words.when(each.until, now), "", words.iso(each.until)),
                 Cell(each.layer),
@@ -62,9 +60,7 @@ def schedule(
     /,
     *,
     from_: Annotated[str, From] = "now",
-    to: Annotated[
-        str, Parameter(help=f"Last moment: {_MOMENT}. [default: 14 days later]", show_default=False)
-    ] = "",
+    to: Annotated[str, Parameter(help=f"Last moment: {_MOMENT}. [default: 14 days later]", show_default=False)] = "",
 ) -> None:
     """Every shift of a schedule, without gap or overlap; where nobody is on call it says so."""
     from mainstay.cli import calls, values
@@ -85,9 +81,7 @@ def schedule(
             (
                 Cell(_utc(each.start), "", words.iso(each.start)),
                 Cell(_utc(each.end), "", words.iso(each.end)),
-                Cell(
-                    each.person or ("nobody" if output.to_person() else ""), "" if each.person else "bold red"
-                ),
+                Cell(each.person or ("nobody" if output.to_person() else ""), "" if each.person else "bold red"),
                 Cell(each.layer),
             )
             for each in answer.shifts
@@ -114,9 +108,7 @@ def override(
     from mainstay.cli.moments import instant, span
 
     if bool(to) == bool(for_):
-        raise usage(
-            "say how long: either --to or --for", f"mainstay oncall override {schedule} {person} --for 2h"
-        )
+        raise usage("say how long: either --to or --for", f"mainstay oncall override {schedule} {person} --for 2h")
     start = instant(from_, "--from")
     end = instant(to, "--to") if to else start + span(for_, "--for")
     request = calls.on_call_pb.AddOverrideRequest(

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    runbook: Annotated[
-        str, Parameter(help="Name of a runbook; offline also a file.", completer=completers.runbooks)
-    ],
+    runbook: Annotated[str, Parameter(help="Name of a runbook; offline also a file.", completer=completers.runbooks)],
     /,
     *,
     service: Service = "",
@@ -91,14 +89,10 @@ def _offline(name: str, service: str, given: dict[str, Any], folder: Path | None
     )
     for act in found.acts:
         risk = act.risk.value
-        output.show(
-            heading((act.node, "bold"), (act.title, ""), (f"{risk} risk", RISK[risk])), facts(_facts(act))
-        )
+        output.show(heading((act.node, "bold"), (act.title, ""), (f"{risk} risk", RISK[risk])), facts(_facts(act)))
 
 
-def _bound(
-    parsed: Runbook, service: str, given: dict[str, Any], folder: Path
-) -> tuple[ApprovalPolicy, dict[str, Any]]:
+def _bound(parsed: Runbook, service: str, given: dict[str, Any], folder: Path) -> tuple[ApprovalPolicy, dict[str, Any]]:
     """The operators' approval rules and the service's inputs, where there is a service. Raises Problem."""
     from mainstay.domain.approval import ApprovalPolicy
 

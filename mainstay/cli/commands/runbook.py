@@ -52,10 +52,7 @@ def list_() -> None:
         return
     output.table(
         ("NAME", "TITLE"),
-        (
-            (Cell(each.name, "bold"), Cell(each.title), Cell(", ".join(_inputs(each))))
-            for each in answer.runbooks
-        ),
+        ((Cell(each.name, "bold"), Cell(each.title), Cell(", ".join(_inputs(each)))) for each in answer.runbooks),
         "there are no runbooks",
     )
 
@@ -71,9 +68,7 @@ def run(
     runbook: Name,
     /,
     *,
-    incident: Annotated[
-        str, Parameter(help="Run it for this incident.", completer=completers.incidents)
-    ] = "",
+    incident: Annotated[str, Parameter(help="Run it for this incident.", completer=completers.incidents)] = "",
     service: Service = "",
     input_: Inputs = (),
     inputs: InputFile = None,
@@ -110,15 +105,11 @@ def _begun(incident: str, runbook: str) -> str:
 
     until = time.monotonic() + session.current().timeout.total_seconds()
     while time.monotonic() < until:
-        found = [
-            each for each in reading.incident(incident).runs if each.runbook == runbook and not each.ended
-        ]
+        found = [each for each in reading.incident(incident).runs if each.runbook == runbook and not each.ended]
         if found:
             return found[-1].workflow_id
         time.sleep(_EVERY_SECONDS)
-    raise Problem(
-        "Unavailable", f"{runbook} has not begun yet", f"`mainstay incident show {incident}` tells when"
-    )
+    raise Problem("Unavailable", f"{runbook} has not begun yet", f"`mainstay incident show {incident}` tells when")
 
 
 @app.command

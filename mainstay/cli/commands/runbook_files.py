@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from mainstay.cli.library import File
     from mainstay.domain.runbook.cases import CaseResult
 
-Paths = Annotated[
-    Path, Parameter(help="Files or folders. Without any: the operators' folder and the built-in ones.")
-]
+Paths = Annotated[Path, Parameter(help="Files or folders. Without any: the operators' folder and the built-in ones.")]
 
 
 def lint(

@@ -55,9 +55,7 @@ def version(
     if server:
         from mainstay.cli import calls
 
-        found["server_version"] = calls.send(
-            calls.system().GetStatus, calls.system_pb.GetStatusRequest()
-        ).version
+        found["server_version"] = calls.send(calls.system().GetStatus, calls.system_pb.GetStatusRequest()).version
     if session.current().json:
         output.emit(found)
         return

@@ -157,9 +157,7 @@ def _as_json(event: incident_service_pb2.WatchIncidentResponse, _: object) -> No
     output.emit_line({"event": kind, kind: values.of(getattr(event, kind))} if kind else {"event": ""})
 
 
-def _as_lines(
-    event: incident_service_pb2.WatchIncidentResponse, entries: list[common_pb2.TimelineEntry]
-) -> None:
+def _as_lines(event: incident_service_pb2.WatchIncidentResponse, entries: list[common_pb2.TimelineEntry]) -> None:
     from mainstay.cli.views.incident import entry_line
 
     for entry in entries:
@@ -186,9 +184,7 @@ def _live(watched: Watched) -> tuple[Show, AbstractContextManager[object]]:
             parts.append(Group(Text("\nThe incident has ended.", "bold")))
         return Group(*parts)
 
-    live = Live(
-        get_renderable=drawn, console=output.console(), refresh_per_second=1, vertical_overflow="ellipsis"
-    )
+    live = Live(get_renderable=drawn, console=output.console(), refresh_per_second=1, vertical_overflow="ellipsis")
 
     def show(_: object, __: object) -> None:
         live.refresh()

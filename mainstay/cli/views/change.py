@@ -25,9 +25,7 @@ def risk_of(
 def change_view(change: common_pb2.Change) -> Group:
     """Title, risk, target, command, warnings and the whole difference."""
     risk = risk_of(change)
-    parts: list[Text] = [
-        heading((change.title, "bold"), (f"{risk} risk" if risk else "", RISK.get(risk, "")))
-    ]
+    parts: list[Text] = [heading((change.title, "bold"), (f"{risk} risk" if risk else "", RISK.get(risk, "")))]
     if change.already:
         parts.append(Text("The target is already as wanted: nothing will be written.", "green"))
     parts += [Text(f"! {words.line(warning, 2000)}", "bold yellow") for warning in change.warnings]

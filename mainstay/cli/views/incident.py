@@ -25,9 +25,7 @@ def phase_of(incident: incident_pb2.Incident | incident_pb2.IncidentSummary) -> 
     return values.name_in(incident, "phase")
 
 
-def board(
-    incident: incident_pb2.Incident, entries: Iterable[common_pb2.TimelineEntry], now: datetime
-) -> Group:
+def board(incident: incident_pb2.Incident, entries: Iterable[common_pb2.TimelineEntry], now: datetime) -> Group:
     """Everything that somebody who just came in needs, most urgent first."""
     phase = phase_of(incident)
     title = heading(
@@ -88,9 +86,7 @@ def _at(what: str, at: Timestamp, now: datetime) -> str:
 
 
 def _public(incident: incident_pb2.Incident) -> str:
-    return (
-        f"{incident.public_state}: {incident.public_text}" if incident.public_text else incident.public_state
-    )
+    return f"{incident.public_state}: {incident.public_text}" if incident.public_text else incident.public_state
 
 
 def _runs(incident: incident_pb2.Incident) -> Iterator[Fact]:
@@ -112,9 +108,7 @@ def timeline(entries: Iterable[common_pb2.TimelineEntry]) -> Table:
     grid.add_column(style="cyan", no_wrap=True)
     grid.add_column(overflow="fold")
     for entry in entries:
-        grid.add_row(
-            words.clock(entry.at), Text(words.line(who(entry), 40)), Text(words.line(entry.summary, 2000))
-        )
+        grid.add_row(words.clock(entry.at), Text(words.line(who(entry), 40)), Text(words.line(entry.summary, 2000)))
     return grid
 
 

@@ -54,9 +54,7 @@ class NoParameters(Parameters):
     """Takes none."""
 
 
-_WORKLOADS = tuple(
-    Verb("apps", kind, ("get", "list")) for kind in ("deployments", "statefulsets", "daemonsets")
-)
+_WORKLOADS = tuple(Verb("apps", kind, ("get", "list")) for kind in ("deployments", "statefulsets", "daemonsets"))
 _REVISIONS = tuple(Verb("apps", kind, ("get", "list")) for kind in ("replicasets", "controllerrevisions"))
 
 PROBES: Mapping[str, ProbeSpec] = {

@@ -111,9 +111,7 @@ def parse_criterion(value: object) -> object:
             raise ValueError
         return {"op": operator, "value": float(value.strip().removeprefix(operator))}
     except ValueError:
-        raise ValueError(
-            f"{value!r} is no criterion: write an operator and a number, such as '<= 0.01'"
-        ) from None
+        raise ValueError(f"{value!r} is no criterion: write an operator and a number, such as '<= 0.01'") from None
 
 
 Threshold = Annotated[Criterion, BeforeValidator(parse_criterion)]

@@ -65,9 +65,7 @@ def _gaps(schedule: Schedule, found: tuple[Shift, ...]) -> Iterator[Warned]:
     if gaps:
         total = sum((gap.end - gap.start for gap in gaps), timedelta(0))
         first = f"{gaps[0].start:%a %Y-%m-%d %H:%M} UTC"
-        yield _warned(
-            schedule, "gap", f"nobody is on call for {show(total)} of four weeks, first from {first}"
-        )
+        yield _warned(schedule, "gap", f"nobody is on call for {show(total)} of four weeks, first from {first}")
 
 
 def stints(found: tuple[Shift, ...], person: str) -> list[tuple[datetime, datetime]]:
@@ -88,9 +86,7 @@ def _loads(schedule: Schedule, found: tuple[Shift, ...]) -> Iterator[Warned]:
         worked = stints(found, person)
         longest = max(end - start for start, end in worked)
         if longest > LONGEST_SHIFT:
-            yield _warned(
-                schedule, "long-shift", f"{person} is on call for {show(longest)} at a stretch; advised: 8 h"
-            )
+            yield _warned(schedule, "long-shift", f"{person} is on call for {show(longest)} at a stretch; advised: 8 h")
         rests = [(after[0] - before[1], before) for before, after in pairwise(worked)]
         if rests and min(rests)[0] < SHORTEST_REST:
             yield _warned(
@@ -105,9 +101,7 @@ def _loads(schedule: Schedule, found: tuple[Shift, ...]) -> Iterator[Warned]:
 def _layer(schedule: Schedule, layer: Layer) -> Iterator[Warned]:
     people = len(set(layer.people))
     if people < SMALLEST_ROTATION:
-        yield _warned(
-            schedule, "small-rotation", f"{layer.name} has {people} people, below {SMALLEST_ROTATION}"
-        )
+        yield _warned(schedule, "small-rotation", f"{layer.name} has {people} people, below {SMALLEST_ROTATION}")
     hand_off = layer.start.astimezone(zone(layer.time_zone or schedule.time_zone)).time()
     for window in layer.restrictions:
         if layer.turn >= timedelta(days=1) and _inside(hand_off, window.start, window.end):

@@ -41,9 +41,7 @@ class PagerDutyLayer(Strict):
     rotation_virtual_start: AwareDatetime
     rotation_turn_length_seconds: int = Field(ge=60)
     users: tuple[User, ...]
-    restrictions: tuple[
-        Annotated[DailyRestriction | WeeklyRestriction, Field(discriminator="type")], ...
-    ] = ()
+    restrictions: tuple[Annotated[DailyRestriction | WeeklyRestriction, Field(discriminator="type")], ...] = ()
 
 
 class PagerDutySchedule(Strict):
@@ -53,9 +51,7 @@ class PagerDutySchedule(Strict):
 
     def schedule(self) -> Schedule:
         """The same as a schedule of ours: turns are counted from the virtual start, people are user ids."""
-        return Schedule(
-            name=self.name, time_zone=self.time_zone, layers=tuple(_layer(layer) for layer in self.layers)
-        )
+        return Schedule(name=self.name, time_zone=self.time_zone, layers=tuple(_layer(layer) for layer in self.layers))
 
 
 def _layer(layer: PagerDutyLayer) -> Layer:

@@ -31,9 +31,7 @@ def resolve(
     found: dict[str, ResolvedTarget] = {}
     empty: list[str] = []
     for target in targets:
-        handles = tuple(
-            _behind(target, at, schedules=schedules, teams=teams, people=people, overrides=overrides)
-        )
+        handles = tuple(_behind(target, at, schedules=schedules, teams=teams, people=people, overrides=overrides))
         if not handles:
             empty.append(str(target))
         for handle in handles:

@@ -62,9 +62,7 @@ def turns(layer: Layer, tz: ZoneInfo, start: datetime, end: datetime) -> Iterato
             yield Turn(begin, finish, layer.people[number % len(layer.people)], number)
 
 
-def windows(
-    restrictions: tuple[Restriction, ...], tz: ZoneInfo, start: datetime, end: datetime
-) -> list[Span]:
+def windows(restrictions: tuple[Restriction, ...], tz: ZoneInfo, start: datetime, end: datetime) -> list[Span]:
     """When any of the restrictions is open within [start, end): merged, in order, not clipped."""
     spans = sorted(
         span

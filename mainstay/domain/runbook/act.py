@@ -285,9 +285,7 @@ def _refused(result: c.Result) -> tuple[str, str]:
 
 
 def _verify(name: str, node: ActNode, step: StepState) -> c.VerifyChange:
-    probes = tuple(
-        c.Probe(node=name, probe=look.probe, parameters=look.parameters) for look in node.verify.looks
-    )
+    probes = tuple(c.Probe(node=name, probe=look.probe, parameters=look.parameters) for look in node.verify.looks)
     return c.VerifyChange(
         node=name,
         change=_change(step),
@@ -354,9 +352,7 @@ def _keep(state: MachineState, step: StepState) -> MachineState:
     if index is None:
         return state
     entry = state.standing[index].model_copy(update={"undo_on_abort": False})
-    return state.model_copy(
-        update={"standing": (*state.standing[:index], entry, *state.standing[index + 1 :])}
-    )
+    return state.model_copy(update={"standing": (*state.standing[:index], entry, *state.standing[index + 1 :])})
 
 
 def _index(state: MachineState, step: StepState) -> int | None:

@@ -246,17 +246,6 @@ class Aborted(Record):
 
 
 Result = Annotated[
-    Answered
-    | Planned
-    | Failure
-    | Approved
-    | Denied
-    | Drifted
-    | Leased
-    | Changed
-    | Verified
-    | Done
-    | Skipped
-    | Aborted,
+    Answered | Planned | Failure | Approved | Denied | Drifted | Leased | Changed | Verified | Done | Skipped | Aborted,
     Field(discriminator="got"),
 ]

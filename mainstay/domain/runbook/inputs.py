@@ -29,14 +29,10 @@ def resolve(runbook: Runbook, given: Mapping[str, JsonValue]) -> dict[str, JsonV
             f"runbook {runbook.name} has no input {unknown[0]!r}: it has {known}",
             field=f"inputs.{unknown[0]}",
         )
-    return {
-        name: _resolve(runbook.name, name, spec, given.get(name)) for name, spec in runbook.inputs.items()
-    }
+    return {name: _resolve(runbook.name, name, spec, given.get(name)) for name, spec in runbook.inputs.items()}
 
 
-def bind(
-    runbook: Runbook, service: Service, given: Mapping[str, JsonValue] | None = None
-) -> dict[str, JsonValue]:
+def bind(runbook: Runbook, service: Service, given: Mapping[str, JsonValue] | None = None) -> dict[str, JsonValue]:
     """The inputs that a service's entry provides for this runbook; what is ``given`` wins.
 
     ``runbook_inputs`` by name, and the service's workload for an input called ``workload``.
@@ -79,9 +75,7 @@ def _resolve(runbook: str, name: str, spec: Input, value: JsonValue) -> JsonValu
     try:
         return parse(spec.type, value)
     except ValueError as error:
-        raise InvalidArgument(
-            f"input {name!r} of runbook {runbook}: {error}", field=f"inputs.{name}"
-        ) from None
+        raise InvalidArgument(f"input {name!r} of runbook {runbook}: {error}", field=f"inputs.{name}") from None
 
 
 def _text(value: JsonValue) -> str:

@@ -151,9 +151,7 @@ def _edge_path(name: str, branch: str) -> Path:
     return ("nodes", name, branch) if branch in ("next", "exhausted") else ("nodes", name, "on", branch)
 
 
-def _probe(
-    runbook: Runbook, node: str, at: Path, probe: str, parameters: Mapping[str, JsonValue]
-) -> Iterator[Finding]:
+def _probe(runbook: Runbook, node: str, at: Path, probe: str, parameters: Mapping[str, JsonValue]) -> Iterator[Finding]:
     """``at`` is the path of the key ``probe``; its parameters stand beside it."""
     spec = PROBES.get(probe)
     if spec is None:

@@ -269,6 +269,4 @@ def _exactly(on: Mapping[str, str], wanted: tuple[str, ...]) -> None:
         raise ValueError(f"'on' does not say what follows {', '.join(missing)}")
     extra = [branch for branch in on if branch not in wanted]
     if extra:
-        raise ValueError(
-            f"'on' names {', '.join(extra)}, which never happens here: it has {', '.join(wanted)}"
-        )
+        raise ValueError(f"'on' names {', '.join(extra)}, which never happens here: it has {', '.join(wanted)}")

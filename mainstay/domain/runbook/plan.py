@@ -73,9 +73,7 @@ def paths(runbook: Runbook) -> tuple[Way, ...]:
     return tuple(found)
 
 
-def outline(
-    runbook: Runbook, inputs: Mapping[str, JsonValue], policy: ApprovalPolicy | None = None
-) -> Outline:
+def outline(runbook: Runbook, inputs: Mapping[str, JsonValue], policy: ApprovalPolicy | None = None) -> Outline:
     """The changes that a run with these inputs may come to. Raises InvalidArgument naming a wrong input."""
     resolved = run_inputs.resolve(runbook, inputs)
     ways = paths(runbook)
@@ -103,10 +101,7 @@ def _walk(runbook: Runbook, name: str, steps: tuple[str, ...], seen: tuple[str, 
 
 def _shortest(ways: tuple[Way, ...], node: str) -> tuple[str, ...]:
     before = [
-        way.steps[:index]
-        for way in ways
-        for index, step in enumerate(way.steps)
-        if step.partition(":")[0] == node
+        way.steps[:index] for way in ways for index, step in enumerate(way.steps) if step.partition(":")[0] == node
     ]
     return min(before, key=len, default=())
 

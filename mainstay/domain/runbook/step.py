@@ -215,6 +215,4 @@ def _bounded(facts: dict[str, JsonValue], state: MachineState) -> dict[str, Json
 
 def _known(rules: int) -> None:
     if rules != RULES:
-        raise WrongState(
-            f"rules {rules} of the tree machine are unknown to this worker: it knows 1 to {RULES}"
-        )
+        raise WrongState(f"rules {rules} of the tree machine are unknown to this worker: it knows 1 to {RULES}")

@@ -62,9 +62,7 @@ def unbounded_cycles(runbook: Runbook) -> tuple[tuple[str, ...], ...]:
     return tuple(cycles)
 
 
-def _visit(
-    name: str, ways: _Next, path: tuple[str, ...], done: dict[str, None], cycles: list[tuple[str, ...]]
-) -> None:
+def _visit(name: str, ways: _Next, path: tuple[str, ...], done: dict[str, None], cycles: list[tuple[str, ...]]) -> None:
     if name in path:
         cycles.append(path[path.index(name) :])
         return

@@ -58,9 +58,7 @@ def test_nine_hours_are_too_long() -> None:
 def test_fifteen_hours_of_rest_are_too_few() -> None:
     """Given one user on consecutive days in a 9-hour layer (15 h between), then lint reports the rest."""
     found = lint_schedule(schedule(layer(("alice",), (8, 17), turn=timedelta(days=1))), START)
-    assert [w.message for w in found if w.rule == "short-rest"] == [
-        "alice rests for 15h between shifts; advised: 16 h"
-    ]
+    assert [w.message for w in found if w.rule == "short-rest"] == ["alice rests for 15h between shifts; advised: 16 h"]
 
 
 @pytest.mark.capability("S-079")
@@ -108,9 +106,7 @@ def test_gaps_are_summed_up() -> None:
 
 def test_people_without_contacts_are_named() -> None:
     """Whoever is on call and cannot be reached, or does not exist, is named once."""
-    reachable = Person(
-        handle="alice", name="A", contacts=(ContactMethod(name="m", channel="c", address="a"),)
-    )
+    reachable = Person(handle="alice", name="A", contacts=(ContactMethod(name="m", channel="c", address="a"),))
     people = {"alice": reachable, "bob": Person(handle="bob", name="B")}
     found = lint_schedule(schedule(layer(("alice", "bob", "zoe", "bob"))), START, people)
     assert [w.rule for w in found if w.rule in ("no-contact", "unknown-person")] == [
@@ -127,9 +123,7 @@ BOB = Target(kind="person", name="bob")
     ("policy", "expected"),
     [
         (
-            EscalationPolicy(
-                name="p", steps=(Step(targets=(ALICE,)), Step(targets=(BOB,))), last_resort=(ALICE,)
-            ),
+            EscalationPolicy(name="p", steps=(Step(targets=(ALICE,)), Step(targets=(BOB,))), last_resort=(ALICE,)),
             [],
         ),
         (EscalationPolicy(name="p", steps=(Step(targets=(ALICE,)),)), ["no-last-resort", "no-backup"]),

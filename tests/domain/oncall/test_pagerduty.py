@@ -48,9 +48,7 @@ def test_all_day_is_covered_and_the_later_layer_wins_overlaps() -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     assert None not in {s.person for s in shifts(FOLLOW_THE_SUN, start, start + timedelta(days=30))}
     at = start + timedelta(hours=6, minutes=30)
-    alone = [
-        on_call(FOLLOW_THE_SUN.model_copy(update={"layers": (layer,)}), at) for layer in FOLLOW_THE_SUN.layers
-    ]
+    alone = [on_call(FOLLOW_THE_SUN.model_copy(update={"layers": (layer,)}), at) for layer in FOLLOW_THE_SUN.layers]
     assert [shift.layer if shift else None for shift in alone] == ["APAC Team", "EMEA Team", None]
     both = on_call(FOLLOW_THE_SUN, at)
     assert both is not None

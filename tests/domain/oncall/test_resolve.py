@@ -22,8 +22,7 @@ def person(handle: str, contacts: str = "", rules: str = "") -> Person:
         handle=handle,
         name=handle.capitalize(),
         contacts=tuple(
-            ContactMethod(name=n, channel=f"{n}-channel", address=f"{n}@example.com")
-            for n in contacts.split()
+            ContactMethod(name=n, channel=f"{n}-channel", address=f"{n}@example.com") for n in contacts.split()
         ),
         notify=tuple(
             NotificationRule(method=rule.split("@")[0], after=timedelta(minutes=int(rule.split("@")[1])))
@@ -42,9 +41,7 @@ TEAMS = {"payments": Team(name="payments", members=("bob", "alice")), "nobody": 
 
 
 def ask(*targets: str, overrides: tuple[Override, ...] = ()) -> ResolvedTargets:
-    wanted = tuple(
-        Target.model_validate(dict(zip(("kind", "name"), t.split(":"), strict=True))) for t in targets
-    )
+    wanted = tuple(Target.model_validate(dict(zip(("kind", "name"), t.split(":"), strict=True))) for t in targets)
     return resolve(wanted, AT, schedules=SCHEDULES, teams=TEAMS, people=PEOPLE, overrides=overrides)
 
 
@@ -83,9 +80,7 @@ def test_who_is_behind_targets(targets: tuple[str, ...], people: list[str], empt
 def test_ways_to_reach_a_person(contacts: str, rules: str, expected: list[str]) -> None:
     """Rules in the order of their delay, then other contacts as fallbacks; no address is in it."""
     found = methods(person("alice", contacts, rules))
-    shown = [
-        f"{m.method}@{m.after // timedelta(minutes=1)}{' fallback' if m.fallback else ''}" for m in found
-    ]
+    shown = [f"{m.method}@{m.after // timedelta(minutes=1)}{' fallback' if m.fallback else ''}" for m in found]
     assert shown == expected
     assert "example.com" not in str(found)
 

@@ -30,16 +30,14 @@ class MinuteByMinute:
     def __init__(self, schedule: Schedule, start: datetime, count: int) -> None:
         self.schedule, self.start, self.count = schedule, start, count
         self.walls = {
-            name: self._watch(name)
-            for name in {layer.time_zone or schedule.time_zone for layer in schedule.layers}
+            name: self._watch(name) for name in {layer.time_zone or schedule.time_zone for layer in schedule.layers}
         }
 
     def _watch(self, name: str) -> list[tuple[datetime, datetime]]:
         margin = 26 * 60  # minutes; longer than any change of a clock
         first = self.start - margin * MINUTE
         walls = [
-            (first + n * MINUTE).astimezone(ZoneInfo(name)).replace(tzinfo=None)
-            for n in range(self.count + 2 * margin)
+            (first + n * MINUTE).astimezone(ZoneInfo(name)).replace(tzinfo=None) for n in range(self.count + 2 * margin)
         ]
         highest, lowest = list(walls), list(walls)
         for n in range(1, len(walls)):
@@ -83,9 +81,7 @@ def test_every_minute_agrees_with_the_wall_clock(data: st.DataObject) -> None:
     start, count = around - timedelta(hours=20), 64 * 60
     found = shifts(schedule, start, start + count * MINUTE)
     expected = MinuteByMinute(schedule, start, count)
-    for n in data.draw(st.lists(st.integers(0, count - 1), min_size=150, max_size=150)) + list(
-        range(1200, 1600, 5)
-    ):
+    for n in data.draw(st.lists(st.integers(0, count - 1), min_size=150, max_size=150)) + list(range(1200, 1600, 5)):
         at = start + n * MINUTE
         shift = next(s for s in found if s.start <= at < s.end)
         assert shift.person == expected.at(n), at
@@ -112,9 +108,7 @@ def test_a_look_up_is_the_shift(data: st.DataObject) -> None:
     around = data.draw(st.sampled_from(AROUND_CHANGES))
     schedule = data.draw(schedules(around))
     found = shifts(schedule, around - timedelta(days=20), around + timedelta(days=20))
-    for at in data.draw(
-        st.lists(minutes(around - timedelta(days=2), around + timedelta(days=2)), max_size=20)
-    ):
+    for at in data.draw(st.lists(minutes(around - timedelta(days=2), around + timedelta(days=2)), max_size=20)):
         expected = next(s for s in found if s.start <= at < s.end)
         shift = on_call(schedule, at)
         if shift is None:
@@ -128,9 +122,7 @@ ALICE_BOB = ("alice", "bob")
 
 def daily(at: str, zone: str, turn: timedelta = timedelta(days=1)) -> Schedule:
     start = datetime.combine(date(2026, 1, 1), time.fromisoformat(at), tzinfo=ZoneInfo(zone))
-    return Schedule(
-        name="x", time_zone=zone, layers=(Layer(name="one", people=ALICE_BOB, start=start, turn=turn),)
-    )
+    return Schedule(name="x", time_zone=zone, layers=(Layer(name="one", people=ALICE_BOB, start=start, turn=turn),))
 
 
 @pytest.mark.parametrize(
@@ -141,9 +133,7 @@ def daily(at: str, zone: str, turn: timedelta = timedelta(days=1)) -> Schedule:
         pytest.param("03:00", "Europe/Berlin", (2026, 3, 29), "01:00", id="the end of the gap itself"),
         pytest.param("02:00", "Europe/Berlin", (2026, 10, 25), "00:00", id="the first of the repeated hour"),
         pytest.param("01:45", "Australia/Lord_Howe", (2026, 4, 4), "14:45", id="half an hour: the first"),
-        pytest.param(
-            "02:15", "Australia/Lord_Howe", (2026, 10, 3), "15:30", id="half an hour: end of the gap"
-        ),
+        pytest.param("02:15", "Australia/Lord_Howe", (2026, 10, 3), "15:30", id="half an hour: end of the gap"),
         pytest.param("09:00", "Europe/Berlin", (2026, 3, 30), "07:00", id="wall time stays after a change"),
     ],
 )
@@ -186,15 +176,11 @@ def test_later_layers_win_and_overrides_win_over_all() -> None:
     """The later layer covers the earlier one where its window is open; an override covers both."""
     start = datetime(2026, 1, 5, tzinfo=UTC)
     base = Layer(name="base", people=("alice",), start=start)
-    night = Layer(
-        name="night", people=("bob",), start=start, restrictions=(Restriction(start=time(22), end=time(6)),)
-    )
+    night = Layer(name="night", people=("bob",), start=start, restrictions=(Restriction(start=time(22), end=time(6)),))
     swap = Override(person="carol", start=start + timedelta(hours=23), end=start + timedelta(hours=25))
     hole = Override(person=None, start=start + timedelta(hours=10), end=start + timedelta(hours=11))
     schedule = Schedule(name="x", layers=(base, night), overrides=(swap, hole))
-    found = [
-        (f"{s.start:%H}-{s.end:%H}", s.person) for s in shifts(schedule, start, start + timedelta(hours=30))
-    ]
+    found = [(f"{s.start:%H}-{s.end:%H}", s.person) for s in shifts(schedule, start, start + timedelta(hours=30))]
     assert found == [
         ("00-06", "bob"),
         ("06-10", "alice"),
@@ -210,8 +196,7 @@ def test_the_grid_extends_before_its_start() -> None:
     """A rotation answers for the time before its first turn, counting backwards."""
     schedule = daily("09:00", "UTC")
     assert [
-        s.person
-        for s in shifts(schedule, datetime(2025, 12, 30, 9, tzinfo=UTC), datetime(2026, 1, 3, 9, tzinfo=UTC))
+        s.person for s in shifts(schedule, datetime(2025, 12, 30, 9, tzinfo=UTC), datetime(2026, 1, 3, 9, tzinfo=UTC))
     ] == [
         "alice",
         "bob",
@@ -253,9 +238,7 @@ def test_an_unknown_zone_is_refused() -> None:
 
 def test_an_override_of_many_years_does_not_stop_look_ups() -> None:
     """An override without a sensible end is taken, and answers within it."""
-    forever = Override(
-        person="erin", start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(9999, 1, 1, tzinfo=UTC)
-    )
+    forever = Override(person="erin", start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(9999, 1, 1, tzinfo=UTC))
     schedule = FOLLOW_THE_SUN.model_copy(update={"overrides": (forever,)})
     shift = on_call(schedule, datetime(2050, 1, 1, tzinfo=UTC))
     assert shift is not None
