@@ -60,6 +60,7 @@ from workflows.action_item import ActionItemWorkflow
 from workflows.halt import HaltWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.lease import LeaseWorkflow
+from workflows.messages import INTERCEPTORS
 from workflows.postmortem import PostmortemWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.runbook import RunbookWorkflow
@@ -146,6 +147,7 @@ def worker(client: Client, queue: str, served: Sequence[Callable[..., Any]]) -> 
         workflow_runner=UnsandboxedWorkflowRunner(),
         activities=served,
         max_concurrent_activities=SLOTS[queue],
+        interceptors=INTERCEPTORS,
         max_cached_workflows=CACHED if queue == INCIDENT_QUEUE else 0,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=GRACE,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.channels.channel import Attendee, Channel, Later, Outgoing, refused
 from activities.channels.opening import Channels
@@ -15,8 +16,11 @@ from mainstay.config import Config
 from mainstay.domain.errors import Refusal
 from mainstay.domain.letter import Offer
 from mainstay.domain.message import AnyMessage, IncidentRef, InvitationMessage, Link, PageMessage
-from mainstay.domain.people import ContactMethod
+from mainstay.domain.names import LAST_RESORT
+from mainstay.domain.oncall.resolve import resolve
+from mainstay.domain.people import ContactMethod, ResolvedTarget
 from mainstay.domain.rendering import offers
+from mainstay.domain.routing import UNROUTED
 from mainstay.domain.signature import LinkClaim, Signer
 from mainstay.domain.work import Receipt, SendRequest
 
@@ -54,6 +58,8 @@ class Paging:
         Fails as Unavailable when trying again may help; the retry carries the same idempotency key.
         """
         config = self._config.current
+        if request.channel == LAST_RESORT and LAST_RESORT not in config.channels:
+            return await self._to_the_last_resort(config, request)
         contact = _contact(config, request)
         if isinstance(contact, Receipt):
             return contact
@@ -67,6 +73,29 @@ class Paging:
         if channel.supports.address and not contact.address:
             return refused(f"channel {contact.channel} needs a person's address")
         return await _hand_over(channel, contact.channel, self._outgoing(config, request, contact, channel))
+
+    async def _to_the_last_resort(self, config: Config, request: SendRequest) -> Receipt:
+        """Everybody whom the fallback route's policy names as last resort, each by the first method that works.
+
+        Fails as Unavailable when nobody's channel took it and trying again may help.
+        """
+        fault: ApplicationError | None = None
+        answers: list[Receipt] = []
+        for person in _last_resort(config, self._now()):
+            for method in person.methods:
+                one = {"person": person.person, "method": method.method, "channel": method.channel}
+                one["key"] = f"{request.key}/{person.person}/{method.method}"
+                try:
+                    answers.append(await self.send(request.model_copy(update=one)))
+                except ApplicationError as error:
+                    fault = error
+                    continue
+                if answers[-1].accepted:
+                    break
+        accepted = next((answer for answer in answers if answer.accepted), None)
+        if accepted is None and fault is not None:
+            raise fault
+        return accepted or refused("; ".join(a.detail for a in answers) or "nobody is the last resort")
 
     def _outgoing(self, config: Config, request: SendRequest, contact: ContactMethod, channel: Channel) -> Outgoing:
         at = self._now()
@@ -100,6 +129,19 @@ class Paging:
             expires_at=link.expires_at or at + LINK_LIFETIME,
         )
         return self._signer.link_token(claim)
+
+
+def _last_resort(config: Config, at: datetime) -> tuple[ResolvedTarget, ...]:
+    """Of the fallback route's policy the last resort, or its first step where it names none."""
+    fallback = next((route for route in config.routes if route.fallback), None)
+    try:
+        pinned = config.pin((fallback.service if fallback else None) or UNROUTED)
+    except Refusal:
+        return ()
+    policy = pinned.policy
+    targets = policy.last_resort or next((step.targets for step in policy.steps), ())
+    found = resolve(targets, at, schedules=pinned.schedules, teams=pinned.teams, people=pinned.people)
+    return found.people
 
 
 async def _hand_over(channel: Channel, name: str, outgoing: Outgoing) -> Receipt:

@@ -17,6 +17,7 @@ from temporalio.common import SearchAttributeKey
 from activities.failures import classify
 from mainstay.domain import names
 from mainstay.domain.errors import Refusal
+from mainstay.domain.timeline import Paged
 from mainstay.domain.work import (
     Appended,
     AppendRequest,
@@ -33,6 +34,7 @@ from mainstay.domain.work import (
     SaveEffect,
 )
 from mainstay.records import Store
+from mainstay.records.rows import DeliveryRow
 
 LOOK_BACK = timedelta(days=7)
 """How long ago an owner may have ended abnormally for what it left to be looked for."""
@@ -62,8 +64,14 @@ class Records:
 
     @activity.defn(name="append_journal")
     async def append_journal(self, request: AppendRequest) -> Appended:
-        """Journal entries and the incident's row."""
+        """Journal entries, the incident's row, and a delivery for each notification that the entries tell of.
+
+        The journal is the truth of every page; the deliveries are made from it, so that they cannot differ.
+        """
         async with _told("write the journal"):
+            for entry in request.entries:
+                if isinstance(entry, Paged) and entry.key:
+                    await self._store.save_delivery(_delivery(request.row.key, entry))
             return Appended(flushed_seq=await self._store.append(request))
 
     @activity.defn(name="handled_before")
@@ -162,3 +170,17 @@ def _lease(lease: WorkflowExecution) -> Orphan:
     target = lease.id.removeprefix("lease/")
     text = f"The lease of {target} ended without handing on; runs that wait for it wait in vain"
     return Orphan(kind="lease", id=f"{lease.id}/{lease.run_id}", text=text, owner=lease.id)
+
+
+def _delivery(incident_key: str, entry: Paged) -> DeliveryRow:
+    return DeliveryRow(
+        id=entry.key,
+        incident_key=incident_key,
+        person=entry.person,
+        method=entry.method,
+        channel=entry.channel,
+        reason=entry.reason,
+        state="accepted" if entry.delivered else "dead",
+        detail=entry.detail,
+        at=entry.at,
+    )

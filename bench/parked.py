@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from pathlib import Path
-from typing import cast
 
 from bench.bare import QUEUE
 from bench.posting import alert, webhook
@@ -125,7 +124,7 @@ async def _change_begun(rig: Rig, run: str) -> int:
             scheduled = event.event_id
         started = event.activity_task_started_event_attributes
         if scheduled and started.scheduled_event_id == scheduled:
-            return cast(int, event.event_time.ToNanoseconds())
+            return int(event.event_time.ToNanoseconds())
     raise AssertionError(f"{run} changed nothing")
 
 

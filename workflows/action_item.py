@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import action_item, names
@@ -17,8 +18,9 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain.message import ItemMessage, Link
     from mainstay.domain.work import ActionItemInput, ItemRow, SendRequest
 
-from workflows import calls
+from workflows import calls, options
 from workflows.actors import actor_of, refused
+from workflows.parts import none_broke
 
 
 @workflow.defn(name=names.ACTION_ITEM)
@@ -28,26 +30,29 @@ class ActionItemWorkflow:
     @workflow.init
     def __init__(self, given: ActionItemInput) -> None:
         self._given = given
-        self._unsaved = True
+        self._saved: ItemRow | None = None
 
     @workflow.run
     async def run(self, given: ActionItemInput) -> ItemRow:
+        saving = asyncio.create_task(self._keep_saved())
         if not given.announced:
             await self._say("assigned", self._item.owner)
             self._mark(announced=True)
-        while self._item.status != "done":
-            await self._save()
+        while self._item.status != "done" and not workflow.info().is_continue_as_new_suggested():
             event = action_item.next_event(self._given, workflow.now())
             if event is not None and event.at <= workflow.now():
                 await self._say(event.kind, event.to)
                 self._given = action_item.after(self._given, event, workflow.now())
                 continue
-            if workflow.info().is_continue_as_new_suggested():
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(self._given)
             await self._wait(event.at if event else None, event.kind if event else None)
-        await self._save()
+        if self._item.status != "done":
+            saving.cancel()
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            workflow.continue_as_new(self._given)
         await self._say("done", self._item.owner)
+        await workflow.wait_condition(lambda: self._saved == self._item or saving.done())
+        none_broke([saving])
+        saving.cancel()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self._item
 
@@ -60,27 +65,31 @@ class ActionItemWorkflow:
 
     def _change(self, **fields: object) -> None:
         self._given = self._given.model_copy(update={"item": self._item.model_copy(update=fields)})
-        self._unsaved = True
 
     async def _wait(self, at: datetime | None, what: str | None) -> None:
+        known = self._item
         try:
             await workflow.wait_condition(
-                lambda: self._unsaved,
+                lambda: self._item != known,
                 timeout=at - workflow.now() if at else None,
                 timeout_summary=what.capitalize() if what else None,
             )
         except TimeoutError:
             return
 
-    async def _save(self) -> None:
-        """The list of items is a convenience; the workflow is the truth and goes on without it."""
-        if not self._unsaved:
-            return
-        self._unsaved = False
-        try:
-            await calls.save_item(self._item)
-        except ActivityError as error:
-            workflow.logger.warning("action item not recorded: %s", calls.why(error)[1])
+    async def _keep_saved(self) -> None:
+        """The list of items shows what the workflow knows, as soon as it can; no reminder waits for it."""
+        while True:
+            await workflow.wait_condition(lambda: self._saved != self._item)
+            wanted = self._item
+            try:
+                await calls.save_item(wanted)
+                self._saved = wanted
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    return
+                workflow.logger.warning("action item not recorded: %s", calls.why(error)[1])
+                await workflow.sleep(options.RECORD_AGAIN_MOST, summary="Try the record store again")
 
     async def _say(self, event: str, handle: str) -> None:
         pinned = self._given.pinned
@@ -99,9 +108,11 @@ class ActionItemWorkflow:
                 "days_overdue": days,
             }
         )
+        # A deferred item is reminded of anew: its date makes that another message.
+        occasion = f"{event}/{self._item.due:%Y%m%dT%H%M}/{self._given.chases}"
         for method in person.contacts if person else ():
             request = SendRequest(
-                key=f"{workflow.info().workflow_id}/{event}/{self._given.chases}/{handle}/{method.name}",
+                key=f"{workflow.info().workflow_id}/{occasion}/{handle}/{method.name}",
                 person=handle,
                 method=method.name,
                 channel=method.channel,

@@ -54,6 +54,7 @@ from workflows.actors import actor_of, refused, update_id
 from workflows.incident_following import Following
 from workflows.incident_recording import Recording
 from workflows.messages import read
+from workflows.parts import broke, none_broke, undisturbed
 
 MOST = 500
 """Alerts of an incident that could not be opened yet."""
@@ -96,9 +97,9 @@ class IncidentWorkflow(Following, Recording):
         ]
         await self._live(parts)
         self._stopping = True
-        await self._undisturbed(lambda: all(task.done() for task in self._tasks(parts)))
-        _no_part_broke(self._tasks(parts))
-        await self._undisturbed(workflow.all_handlers_finished)
+        await undisturbed(lambda: all(task.done() for task in self._tasks(parts)), self._cancelled)
+        none_broke(self._tasks(parts))
+        await undisturbed(workflow.all_handlers_finished, self._cancelled)
         if not self._finished():
             state = bounded(self._state, workflow.info().run_id)
             carried = self._input.model_copy(
@@ -114,19 +115,13 @@ class IncidentWorkflow(Following, Recording):
 
     async def _live(self, parts: list[asyncio.Task[None]]) -> None:
         """Until it is over, or its history has grown long at a moment when nobody is being paged."""
-        await self._undisturbed(lambda: self._finished() or self._long() or any(map(_broke, self._tasks(parts))))
-        _no_part_broke(self._tasks(parts))
+        await undisturbed(
+            lambda: self._finished() or self._long() or any(map(broke, self._tasks(parts))), self._cancelled
+        )
+        none_broke(self._tasks(parts))
 
     def _tasks(self, parts: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
         return [*parts, *self._call_tasks]
-
-    async def _undisturbed(self, done: Callable[[], bool]) -> None:
-        """Wait for ``done``. A cancellation from outside does not end the wait: it is a cancel like any."""
-        while not done():
-            try:
-                await workflow.wait_condition(done)
-            except asyncio.CancelledError:
-                self._cancelled()
 
     def _finished(self) -> bool:
         state = self._state
@@ -483,18 +478,6 @@ class IncidentWorkflow(Following, Recording):
     @close.validator
     def _check_close(self, command: Close) -> None:
         self._check(names.CLOSE, lifecycle.close, command)
-
-
-def _broke(task: asyncio.Task[None]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is not None
-
-
-def _no_part_broke(tasks: list[asyncio.Task[None]]) -> None:
-    """A part that ended with an error is a bug of ours. It holds the workflow until it is mended: a failure of
-    an activity that nobody caught must not end the incident, as Temporal would have it."""
-    for task in tasks:
-        if _broke(task):
-            raise RuntimeError(f"a part of the incident broke: {task.exception()!r}") from task.exception()
 
 
 def _quietly_done(task: asyncio.Task[None]) -> bool:

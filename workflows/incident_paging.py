@@ -104,7 +104,7 @@ class Paging(IncidentCore):
         return tuple(target for target in dict.fromkeys(wanted) if target not in page.targets)
 
     async def _exhausted(self) -> None:
-        """All were paged and stayed silent, and the policy names no last resort: the installation's is told."""
+        """All stayed silent, and the policy names no last resort: the installation's own is told."""
         detail = "every step stayed silent and there is no last resort"
         self._log(EscalationExhausted(at=workflow.now(), detail=detail))
         await self._page_last_resort(detail)

@@ -13,6 +13,6 @@ from __future__ import annotations
 CURRENT = 1
 
 
-def rules() -> int:
-    """The rules version this execution lives by."""
-    return CURRENT
+def rules(begun_with: int | None = None) -> int:
+    """The rules version that this workflow lives by: the one it began with, over all its executions."""
+    return begun_with or CURRENT

@@ -60,25 +60,47 @@ class PostmortemWorkflow:
 
     @workflow.run
     async def run(self, given: PostmortemInput) -> PostmortemView:
-        self._draft = await calls.draft_postmortem(given.model_copy(update={"at": workflow.now()}))
-        await self._invite()
-        await self._chase()
+        begun = workflow.now()
+        self._draft = await self._write(given.model_copy(update={"at": begun}))
+        await self._invite(begun)
+        await self._chase(begun)
         published = self._published
         for index, item in enumerate(published.items if published else (), start=1):
             await self._start_item(item, index)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.view()
 
-    async def _invite(self) -> None:
-        pinned = self._given.pinned
-        self._meeting = await calls.meeting_slot(
-            MeetingRequest(
-                after=workflow.now(),
-                business_hours=pinned.business_hours,
-                time_zone=pinned.time_zone,
-                holidays=pinned.holidays,
-            )
+    async def _write(self, given: PostmortemInput) -> Draft | None:
+        """None when it cannot be written: the meeting and the chasing do not hang on the document."""
+        try:
+            return await calls.draft_postmortem(given)
+        except ActivityError as error:
+            why = calls.why(error)[1]
+        shown = given.incident.shown
+        await self._tell(
+            given.owner,
+            self._notice(f"The postmortem of {shown} could not be drafted", f"{why}. Write it by hand."),
+            "no-draft",
         )
+        return None
+
+    async def _slot(self, after: datetime) -> MeetingSlot:
+        pinned = self._given.pinned
+        request = MeetingRequest(
+            after=after,
+            business_hours=pinned.business_hours,
+            time_zone=pinned.time_zone,
+            holidays=pinned.holidays,
+        )
+        try:
+            return await calls.meeting_slot(request)
+        except ActivityError as error:
+            note = f"the calendar is unusable ({calls.why(error)[1]}): move it to business hours"
+            start = after + WRITTEN_WITHIN
+            return MeetingSlot(starts_at=start, ends_at=start + timedelta(hours=1), note=note)
+
+    async def _invite(self, begun: datetime) -> None:
+        self._meeting = await self._slot(begun)
         message = InvitationMessage(
             incident=self._given.incident,
             uid=workflow.info().workflow_id,
@@ -92,9 +114,9 @@ class PostmortemWorkflow:
         for handle in people:
             await self._tell(handle, message, "invitation")
 
-    async def _chase(self) -> None:
+    async def _chase(self, begun: datetime) -> None:
         """Daily from the 48th hour on, until it is published."""
-        due = workflow.now() + WRITTEN_WITHIN
+        due = begun + WRITTEN_WITHIN
         while self._published is None and self._chases < GIVE_UP_AFTER:
             if await self._published_by(due):
                 return
@@ -105,10 +127,11 @@ class PostmortemWorkflow:
             await workflow.wait_condition(lambda: self._published is not None)
 
     async def _published_by(self, due: datetime) -> bool:
+        left = due - workflow.now()
         try:
             await workflow.wait_condition(
                 lambda: self._published is not None,
-                timeout=due - workflow.now(),
+                timeout=max(left, timedelta(seconds=1)),
                 timeout_summary="Chase the postmortem",
             )
         except TimeoutError:
@@ -116,13 +139,16 @@ class PostmortemWorkflow:
         return True
 
     def _overdue(self) -> NoticeMessage:
-        return NoticeMessage(
-            incident=self._given.incident,
-            links=(Link(purpose="view", label="Open the incident", workflow_id=self._given.incident.workflow_id),),
-            subject=f"Postmortem of {self._given.incident.shown} is not published",
-            text=f"It was due after {WRITTEN_WITHIN.days} days. "
+        return self._notice(
+            f"Postmortem of {self._given.incident.shown} is not published",
+            f"It was due after {WRITTEN_WITHIN.days} days. "
             f"The draft is {self._draft.path if self._draft else 'missing'}.",
         )
+
+    def _notice(self, subject: str, text: str) -> NoticeMessage:
+        incident = self._given.incident
+        view = Link(purpose="view", label="Open the incident", workflow_id=incident.workflow_id)
+        return NoticeMessage(incident=incident, links=(view,), subject=subject, text=text)
 
     async def _tell(self, handle: str, message: AnyMessage, salt: str) -> None:
         person = self._given.pinned.people.get(handle)
@@ -185,6 +211,8 @@ class PostmortemWorkflow:
             if self._published is not None:
                 raise AlreadyDone("it is published already")
             for index, item in enumerate(command.items):
+                if not item.text.strip():
+                    raise InvalidArgument("say what is to be done", field=f"items[{index}].text")
                 if item.owner not in self._given.pinned.people:
                     raise NotFound(f"nobody called {item.owner!r}", field=f"items[{index}].owner")
                 if item.due <= workflow.now():

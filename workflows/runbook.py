@@ -34,13 +34,17 @@ with workflow.unsafe.imports_passed_through():
         RunView,
         Skip,
     )
+    from mainstay.domain.text import plain
     from mainstay.domain.timeline import ApprovalAnswered, Noted, Refused, RunEnded
 
 from workflows import patches
-from workflows.actors import actor_of, refused
+from workflows.actors import actor_of, refused, update_id
+from workflows.messages import read
+from workflows.parts import broke, none_broke, undisturbed
 from workflows.runbook_steps import Steps
 
 KEEP = 200
+MAX_REASON = 2000
 UNUSABLE = "{name: unusable, title: Unusable, start: end, nodes: {end: {end: failed}}}"
 
 
@@ -51,17 +55,21 @@ class RunbookWorkflow(Steps):
     @workflow.init
     def __init__(self, given: RunInput) -> None:
         self._given = given
-        self._rules = patches.rules()
+        self._rules = patches.rules(given.state.rules if given.state else None)
         self._fault = ""
         self._runbook, machine = self._begin(given)
         self._state = given.state or RunState(
-            machine=machine, key=workflow.info().first_execution_run_id, started_at=workflow.now()
+            machine=machine,
+            key=workflow.info().first_execution_run_id,
+            started_at=workflow.now(),
+            rules=self._rules,
         )
-        self._answer: do.Answered | None = None
-        self._interrupt: do.Skipped | do.Aborted | None = None
+        self._answer = self._state.answer
+        self._interrupt = self._state.interrupt
         self._again = False
         self._grant: Lease | None = None
-        self._called: RunReport | None = None
+        self._called = self._state.called
+        self._approval_shown = self._state.question is not None
         self._status = "running"
         self._waits_for = ""
         self._now_doing = ""
@@ -83,20 +91,37 @@ class RunbookWorkflow(Steps):
     async def run(self, given: RunInput) -> RunView:
         if self._fault:
             self._log(Refused(at=workflow.now(), what=f"runbook {given.runbook}", why=self._fault))
-        await self._live()
-        await asyncio.gather(*self._background)
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        story = asyncio.create_task(self._live())
+        await undisturbed(lambda: story.done() or any(map(broke, self._background)), self._cancelled)
+        none_broke([story, *self._background])
+        await undisturbed(lambda: all(task.done() for task in self._background), self._cancelled)
+        none_broke(self._background)
+        await undisturbed(workflow.all_handlers_finished, self._cancelled)
         if self._ended is None:
-            state = self._state.model_copy(update={"seen_updates": self._state.seen_updates[-KEEP:]})
-            workflow.continue_as_new(given.model_copy(update={"state": state}))
+            workflow.continue_as_new(given.model_copy(update={"state": self._carried()}))
         return self.view()
+
+    def _carried(self) -> RunState:
+        """The state with everything that was said and not come to yet: none of it comes a second time."""
+        return self._state.model_copy(
+            update={
+                "seen_updates": self._state.seen_updates[-KEEP:],
+                "answer": self._answer,
+                "interrupt": self._interrupt,
+                "called": self._called,
+            }
+        )
+
+    def _cancelled(self) -> None:
+        """Cancelling the workflow is an abort by a person whom nobody verified."""
+        if self._ended is None and not self._aborting():
+            self._stop("the workflow was cancelled", Actor(person="Temporal cancellation"), undo=True)
 
     async def _live(self) -> None:
         while self._ended is None and not self._long():
             command = step.decide(self._runbook, self._state.machine, self._rules)
             self._show(command)
-            if isinstance(command, do.End):
-                await self._end(command)
+            if isinstance(command, do.End) and await self._end(command):
                 return
             # Beside the step, not before it: two workflow tasks a step less on the way to the mitigation.
             self._later(self._report())
@@ -114,11 +139,7 @@ class RunbookWorkflow(Steps):
             if self._interrupt is None:
                 return None
         if self._interrupt is None:
-            try:
-                result = await self._carry_out(command)
-            except asyncio.CancelledError:
-                self._stop("the workflow was cancelled", "Temporal cancellation", undo=True)
-                result = None
+            result = await self._carry_out(command)
             if result is not None or self._interrupt is None:
                 return result
         stopped, self._interrupt = self._interrupt, None
@@ -126,18 +147,19 @@ class RunbookWorkflow(Steps):
 
     async def _paused(self) -> None:
         self._status, self._waits_for = "paused", f"{self._state.paused_by} to resume it"
+        workflow.set_current_details(self._details())
         await self._report()
-        try:
-            await self._wait(lambda: not self._state.paused_by)
-        except asyncio.CancelledError:
-            self._stop("the workflow was cancelled", "Temporal cancellation", undo=True)
+        await self._wait(lambda: not self._state.paused_by)
         self._status, self._waits_for = "running", ""
 
-    async def _end(self, command: do.End) -> None:
+    async def _end(self, command: do.End) -> bool:
+        """False when somebody stopped the run while its last words were being written."""
         texts = {"summary": self._fault} if self._fault else await self._texts(summary=command.summary)
+        if self._interrupt is not None:
+            return False
         command = command.model_copy(update={"summary": str(texts["summary"])})
         self._ended = command
-        self._status, self._waits_for = command.outcome, ""
+        self._waiting(command.outcome, "")
         self._log(
             RunEnded(
                 at=workflow.now(),
@@ -147,6 +169,7 @@ class RunbookWorkflow(Steps):
             )
         )
         await self._report()
+        return True
 
     # ---- messages of people -----------------------------------------------------------------
 
@@ -164,8 +187,7 @@ class RunbookWorkflow(Steps):
             raise refused(refusal) from None
 
     def _answered(self) -> bool:
-        info = workflow.current_update_info()
-        return info is not None and info.id in self._state.seen_updates
+        return update_id() in self._state.seen_updates
 
     def _validate(self, operation: str, command: Command, check: Callable[[Actor], Any]) -> None:
         if not self._answered():
@@ -175,9 +197,7 @@ class RunbookWorkflow(Steps):
         if self._answered():
             return Outcome(message="already done", changed=False)
         self._try(operation, command, act)
-        info = workflow.current_update_info()
-        if info is not None:
-            self._set(seen_updates=(*self._state.seen_updates, info.id))
+        self._set(seen_updates=(*self._state.seen_updates, update_id()))
         return Outcome(message=said)
 
     def _check_vote(self, kind: approval.VoteKind, command: CastVote, actor: Actor) -> approval.Vote:
@@ -190,7 +210,7 @@ class RunbookWorkflow(Steps):
             kind,
             command.digest,
             actor,
-            self._given.roles,
+            self._roles(),
             workflow.now(),
             comment=command.comment,
             break_glass=command.break_glass,
@@ -234,13 +254,17 @@ class RunbookWorkflow(Steps):
         self._validate(names.APPROVE, command, lambda a: self._check_vote(yes, command, a))
 
     @workflow.signal(name=names.APPROVE, description="Approve, for clients that can only signal")
-    def approve_signal(self, command: CastVote | None = None) -> None:
-        given = command or CastVote(actor=SignedActor(person="unknown"))
+    def approve_signal(self, command: Any = None) -> None:
         try:
+            given = CastVote(actor=SignedActor(person="unknown")) if command is None else read(CastVote, command)
             self._vote(approval.VoteKind.APPROVE, given, self._who(given, names.APPROVE))
         except Refusal as refusal:
-            self._log(Refused(at=workflow.now(), what="approval by signal", why=refusal.message))
-            self._later(self._report())
+            self.refuse_signal(names.APPROVE, refusal.message)
+
+    def refuse_signal(self, signal: str, why: str) -> None:
+        """Nothing is lost silently: what cannot be taken is in the journal."""
+        self._log(Refused(at=workflow.now(), what=f"signal {plain(signal, 50)}", why=why))
+        self._later(self._report())
 
     @workflow.update(name=names.REJECT, description='{"digest": "the one shown", "comment": "why"}')
     def reject(self, command: CastVote) -> Outcome:
@@ -283,6 +307,7 @@ class RunbookWorkflow(Steps):
         self._validate(names.ANSWER, command, lambda _: self._check_option(command))
 
     def _check_option(self, command: AnswerQuestion) -> None:
+        self._not_aborting()
         asked = step.decide(self._runbook, self._state.machine, self._rules)
         if not isinstance(asked, do.Ask):
             raise WrongState("the run asks no question at the moment")
@@ -304,7 +329,15 @@ class RunbookWorkflow(Steps):
     def _check_pause(self, command: Control) -> None:
         self._validate(names.PAUSE, command, lambda _: self._not_paused())
 
+    def _aborting(self) -> bool:
+        return isinstance(self._interrupt, do.Aborted) or bool(self._state.machine.aborting)
+
+    def _not_aborting(self) -> None:
+        if self._aborting():
+            raise WrongState("the run is being aborted")
+
     def _not_paused(self) -> None:
+        self._not_aborting()
         if self._state.paused_by:
             raise AlreadyDone(f"{self._state.paused_by} paused it before")
 
@@ -339,15 +372,14 @@ class RunbookWorkflow(Steps):
         self._validate(names.SKIP, command, lambda _: self._check_branch(command))
 
     def _check_branch(self, command: Skip) -> None:
-        machine = self._state.machine
-        if machine.aborting:
-            raise WrongState("the run is being aborted")
+        self._not_aborting()
         branch = command.branch or "next"
-        step.check_branch(self._runbook.nodes[machine.node], branch)
+        step.check_branch(self._runbook.nodes[self._state.machine.node], branch)
 
     @workflow.update(name=names.RETRY, description="Do the present step again from its beginning")
     def retry(self, command: Control) -> Outcome:
         def act(actor: Actor) -> None:
+            self._may_retry()
             self._again = True
             self._log(Noted(at=workflow.now(), actor=actor, text="asked for the step to be tried again"))
 
@@ -355,41 +387,66 @@ class RunbookWorkflow(Steps):
 
     @retry.validator
     def _check_retry(self, command: Control) -> None:
-        self._validate(names.RETRY, command, lambda _: None)
+        self._validate(names.RETRY, command, lambda _: self._may_retry())
+
+    def _may_retry(self) -> None:
+        self._not_aborting()
+        if self._state.paused_by:
+            raise WrongState(f"{self._state.paused_by} paused the run: resume it first")
 
     @workflow.update(name=names.ABORT, description='{"reason": "…", "undo": true}: undo and end')
     def abort(self, command: Control) -> Outcome:
         def act(actor: Actor) -> None:
-            self._stop(command.reason or "aborted", actor.shown, undo=command.undo)
+            self._may_stop()
+            self._stop(command.reason[:MAX_REASON] or "aborted", actor, undo=command.undo)
 
         return self._do(names.ABORT, command, act, "aborting")
 
     @abort.validator
     def _check_abort(self, command: Control) -> None:
-        self._validate(names.ABORT, command, lambda _: None)
+        self._validate(names.ABORT, command, lambda _: self._may_stop())
+
+    def _may_stop(self) -> None:
+        if self._aborting():
+            raise AlreadyDone("the run is being aborted already")
 
     @workflow.update(name=names.TAKE_OVER, description="End the run, leave things as they are, go on by hand")
     def take_over(self, command: Control) -> Outcome:
         def act(actor: Actor) -> None:
-            self._stop(f"{actor.shown} goes on by hand", actor.shown, undo=False)
+            self._may_stop()
+            self._stop(f"{actor.shown} goes on by hand", actor, undo=False)
 
         return self._do(names.TAKE_OVER, command, act, "it is yours")
 
     @take_over.validator
     def _check_take_over(self, command: Control) -> None:
-        self._validate(names.TAKE_OVER, command, lambda _: None)
+        self._validate(names.TAKE_OVER, command, lambda _: self._may_stop())
 
     # ---- signals of other workflows ---------------------------------------------------------
 
     @workflow.signal(name=names.LEASE_GRANTED, description="The target may be changed (sent by its lease)")
-    def lease_granted(self, grant: Lease | None = None) -> None:
-        if grant is not None:
-            self._grant = grant
+    def lease_granted(self, grant: Any = None) -> None:
+        try:
+            self._grant = read(Lease, grant)
+        except Refusal as refusal:
+            self.refuse_signal(names.LEASE_GRANTED, refusal.message)
 
     @workflow.signal(name=names.RUN_REPORT, description="What a called runbook has done (sent by it)")
-    def run_report(self, report: RunReport | None = None) -> None:
-        if report is not None and report.workflow_id == self._state.child:
-            self._called = report
+    def run_report(self, report: Any = None) -> None:
+        try:
+            given = read(RunReport, report)
+        except Refusal as refusal:
+            self.refuse_signal(names.RUN_REPORT, refusal.message)
+            return
+        if given.workflow_id == self._state.child:
+            self._called = given
+
+    @workflow.signal(name=names.ROLES, description="Who holds which role now (sent by the incident)")
+    def roles(self, roles: Any = None) -> None:
+        if isinstance(roles, dict) and all(isinstance(person, str) for person in roles.values()):
+            self._set(roles={str(role): person for role, person in roles.items()})
+        else:
+            self.refuse_signal(names.ROLES, "it is no mapping of roles to people")
 
     @workflow.query(name=names.VIEW, description="The run as one model")
     def view(self) -> RunView:

@@ -14,9 +14,8 @@ from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import names
-    from mainstay.domain.access import Actor
+    from mainstay.domain.access import SYSTEM, Actor
     from mainstay.domain.change import Change
-    from mainstay.domain.errors import AlreadyDone, WrongState
     from mainstay.domain.message import AnyMessage, IncidentRef
     from mainstay.domain.people import ResolvedMethod, ResolvedTarget
     from mainstay.domain.pinned import PinnedConfig
@@ -30,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
 from workflows import calls
 
 RECENT = 80
+ASKING = "waiting for an answer"
 NEEDS_APPROVAL = SearchAttributeKey.for_bool(names.BOOLS[0])
 
 
@@ -103,23 +103,25 @@ class RunCore:
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(over, timeout=left, timeout_summary=summary)
         if deadline and workflow.now() >= deadline and self._interrupt is None and not done():
-            self._stop("the run's deadline has passed", "mainstay", undo=True)
+            self._stop("the run's deadline has passed", SYSTEM, undo=True)
         return done()
 
-    def _stop(self, why: str, by: str, *, undo: bool) -> None:
-        if isinstance(self._interrupt, do.Aborted) or self._state.machine.aborting:
-            raise AlreadyDone("the run is being aborted already")
-        if self._ended is not None:
-            raise WrongState("the run has ended")
-        self._interrupt = do.Aborted(why=why, by=by, undo=undo)
+    def _stop(self, why: str, by: Actor, *, undo: bool) -> None:
+        """Interrupt whatever is going on. A skip that was not come to yet gives way."""
+        self._interrupt = do.Aborted(why=why, by=by.shown, undo=undo)
         self._set(paused_by="")
-        self._log(Noted(at=workflow.now(), actor=Actor(person=by), text=f"stop: {why}"))
+        self._log(Noted(at=workflow.now(), actor=by, text=f"stop: {why}"))
+
+    def _roles(self) -> dict[str, str]:
+        """Incident role → handle, as the incident told it last."""
+        return self._given.roles if self._state.roles is None else self._state.roles
 
     # ---- what people see --------------------------------------------------------------------
 
     def _show(self, command: do.Command) -> None:
         self._status, self._waits_for = "running", ""
-        self._now_doing = describe(command)
+        put = isinstance(command, do.Ask) and self._state.ask_node == command.node
+        self._now_doing = self._state.asked if put else describe(command)
         workflow.set_current_details(self._details())
 
     def _details(self) -> str:
@@ -140,6 +142,10 @@ class RunCore:
             if change is not None:
                 fence = "````"
                 lines += ["", f"`{change.command}`", "", f"{fence}diff", change.diff, fence]
+        if state.ask_node and self._status == ASKING:
+            body = f'{{"actor":{{"person":"YOUR-HANDLE"}},"option":"{self._options[0]}"}}'
+            lines += ["", "**To answer**: More actions → Send an Update → `answer` with", "", f"`{body}`"]
+            lines.append(f"or one of: {', '.join(f'`{option}`' for option in self._options)}")
         return "\n".join(lines)
 
     def _change(self) -> Change | None:
@@ -156,7 +162,7 @@ class RunCore:
 
     def _view(self) -> RunView:
         state = self._state
-        asked = state.ask_node and self._status == "waiting for an answer"
+        asked = state.ask_node and self._status == ASKING
         return RunView(
             workflow_id=workflow.info().workflow_id,
             key=state.key,
@@ -251,6 +257,7 @@ class RunCore:
 
 
 async def _signal(workflow_id: str, name: str, argument: object) -> None:
+    """Tell another workflow. One that has ended is told nothing, which is no fault of ours."""
     try:
         await workflow.get_external_workflow_handle(workflow_id).signal(name, argument)
     except FailureError as error:

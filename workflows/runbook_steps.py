@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError
+from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import JsonValue
@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from mainstay.domain.verdict import Verdict, worst
     from mainstay.domain.work import (
+        HolderRequest,
         Look,
         LookRequest,
         PinnedResolveRequest,
@@ -47,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
     )
 
 from workflows import calls, options
-from workflows.runbook_core import RunCore, _signal
+from workflows.runbook_core import ASKING, RunCore, _signal
 
 HALTED = "halted"
 """Status of a run whose change waits for the kill switch to be cleared."""
@@ -186,7 +187,7 @@ class Steps(RunCore):
         pause = options.HALT_ASK_FIRST
         while True:
             try:
-                applied = await self._shielded(request)
+                applied = await calls.start_apply(request)
             except ActivityError as error:
                 kind, message = calls.why(error)
                 if kind != Halted.kind:
@@ -206,21 +207,6 @@ class Steps(RunCore):
             self._waiting(HALTED, "the kill switch to be cleared")
             await self._report()
         await self._wait(lambda: False, workflow.now() + pause, "Ask the kill switch again")
-
-    async def _shielded(self, request: ApplyRequest) -> Applied:
-        handle = calls.start_apply(request)
-        cancelled = False
-        while True:
-            try:
-                applied = await asyncio.shield(handle)
-                break
-            except asyncio.CancelledError:
-                if handle.cancelled() or cancelled:
-                    raise
-                cancelled = True
-        if cancelled and self._interrupt is None:
-            self._stop("the workflow was cancelled", "Temporal cancellation", undo=True)
-        return applied
 
     def _note_change(self, command: do.ApplyChange) -> None:
         change, node = command.change, self._runbook.nodes[command.node]
@@ -294,13 +280,10 @@ class Steps(RunCore):
         question = self._state.question
         if question is None or question.digest != command.change.digest or question.step != command.node:
             question = await self._open_question(command, rule)
-        self._waiting(
-            "waiting for approval",
-            f"approval of “{command.change.title}” until {question.expires_at:%H:%M:%S} UTC",
-        )
+        self._waiting_for_approval(command, question)
         await self._report()
-        remind = question.expires_at - rule.remind_before
         while (decision := self._decision()) is approval.Decision.PENDING:
+            remind = question.expires_at - rule.remind_before
             at = remind if not self._state.reminded and remind > workflow.now() else question.expires_at
             if not await self._wait(lambda: self._decision() is not approval.Decision.PENDING, at, "Approval"):
                 if self._interrupt is not None or self._long() or self._again:
@@ -308,7 +291,36 @@ class Steps(RunCore):
                         self._close_question()
                     return None
                 await self._remind(command, question)
+            if self._decision() is approval.Decision.EXPIRED and self._may_extend(rule):
+                question = await self._extend(command, rule)
         return await self._decided(command, decision)
+
+    def _may_extend(self, rule: approval.ApprovalRule) -> bool:
+        return rule.on_expiry == "escalate" and not self._state.extended
+
+    async def _extend(self, command: do.AwaitApproval, rule: approval.ApprovalRule) -> approval.Question:
+        """Once, the question goes to whoever is next in the escalation, for as long again."""
+        question = self._state.question
+        assert question is not None, "its time has passed"
+        found = await self._next_in_line()
+        handles = (*question.eligible, *(person.person for person in found.people))
+        question = question.model_copy(
+            update={
+                "eligible": tuple(dict.fromkeys(handles)),
+                "expires_at": workflow.now() + rule.expires_after,
+            }
+        )
+        self._set(question=question, reminded=False, extended=True)
+        text = f"nobody decided in time: {', '.join(p.person for p in found.people) or 'nobody else'} is asked"
+        self._log(Noted(at=workflow.now(), text=text))
+        for person in found.people:
+            self._later(self._notify_approver(person, command, question, reminder=False))
+        self._waiting_for_approval(command, question)
+        return question
+
+    def _waiting_for_approval(self, command: do.AwaitApproval, question: approval.Question) -> None:
+        until = question.expires_at
+        self._waiting("waiting for approval", f"approval of “{command.change.title}” until {until:%H:%M:%S} UTC")
 
     def _decision(self) -> approval.Decision:
         assert self._state.question is not None, "asked before"
@@ -316,6 +328,8 @@ class Steps(RunCore):
 
     async def _open_question(self, command: do.AwaitApproval, rule: approval.ApprovalRule) -> approval.Question:
         found = await self._audience(("on_call",))
+        named = tuple(name for name in rule.by if name != "on_call" and not name.startswith("access:"))
+        others = (await self._audience(named)).people if named else ()
         requester = self._given.requester
         question = approval.ask(
             number=self._state.questions + 1,
@@ -327,7 +341,7 @@ class Steps(RunCore):
             now=workflow.now(),
             eligible=tuple(person.person for person in found.people),
         )
-        self._set(question=question, questions=question.number, reminded=False)
+        self._set(question=question, questions=question.number, reminded=False, extended=False)
         self._log(
             ApprovalAsked(
                 at=workflow.now(),
@@ -338,7 +352,10 @@ class Steps(RunCore):
                 digest=question.digest,
             )
         )
-        for person in found.people:
+        approvers = {person.person: person for person in (*found.people, *others)}
+        if not approvers:
+            self._log(Noted(at=workflow.now(), text="nobody can be told of it: whoever may vote has to look"))
+        for person in approvers.values():
             self._later(self._notify_approver(person, command, question, reminder=False))
         return question
 
@@ -375,7 +392,8 @@ class Steps(RunCore):
             expires_at=question.expires_at,
             reminder=reminder,
         )
-        salt = f"approval/{question.number}/{'reminder' if reminder else 'ask'}"
+        again = "/extended" if self._state.extended else ""
+        salt = f"approval/{question.number}/{'reminder' if reminder else 'ask'}{again}"
         await self._notify(person, message, salt)
 
     async def _remind(self, command: do.AwaitApproval, question: approval.Question) -> None:
@@ -389,7 +407,6 @@ class Steps(RunCore):
         question = self._state.question
         assert question is not None, "decided on it"
         self._close_question()
-        self._waiting("running", "")
         if decision is approval.Decision.APPROVED:
             yes = tuple(v.actor.shown for v in question.votes if v.kind is approval.VoteKind.APPROVE)
             return do.Approved(by=yes)
@@ -410,11 +427,7 @@ class Steps(RunCore):
 
     async def _page_next_approver(self, change: Change) -> None:
         """Expiry denies, and wakes whoever comes next in the escalation (architecture section 6)."""
-        policy = self._pinned.policy if self._pinned else None
-        if policy is None:
-            return
-        targets = policy.steps[1].targets if len(policy.steps) > 1 else policy.last_resort
-        found = await self._resolve(targets)
+        found = await self._next_in_line()
         for person in found.people:
             message = PageMessage(
                 incident=self._incident,
@@ -423,8 +436,16 @@ class Steps(RunCore):
             )
             self._later(_ignore(self._notify(person, message, f"expired/{self._state.questions}")))
 
+    async def _next_in_line(self) -> ResolvedTargets:
+        """Whoever comes after the on-call person in the escalation."""
+        policy = self._pinned.policy if self._pinned else None
+        if policy is None:
+            return ResolvedTargets()
+        return await self._resolve(policy.steps[1].targets if len(policy.steps) > 1 else policy.last_resort)
+
     def _close_question(self) -> None:
-        self._set(question=None, reminded=False)
+        self._set(question=None, reminded=False, extended=False)
+        self._waiting("running", "")
 
     # ---- lease ------------------------------------------------------------------------------
 
@@ -487,8 +508,8 @@ class Steps(RunCore):
                 targets.append(Target(kind="team", name=pinned.team.name))
             elif kind in ("person", "team", "schedule") and rest:
                 targets.append(Target.model_validate({"kind": kind, "name": rest}))
-            elif name in self._given.roles:
-                targets.append(Target(kind="person", name=self._given.roles[name]))
+            elif name in self._roles():
+                targets.append(Target(kind="person", name=self._roles()[name]))
         return await self._resolve(tuple(targets))
 
     async def _resolve(self, targets: tuple[Target, ...]) -> ResolvedTargets:
@@ -500,7 +521,13 @@ class Steps(RunCore):
                 ResolveRequest(targets=targets, at=now, service=self._pinned.service.name)
             )
         except ActivityError:
-            return await calls.resolve_pinned(PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned))
+            pass  # the pinned schedule answers instead
+        try:
+            request = PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned)
+            return await calls.resolve_pinned(request)
+        except ActivityError as error:
+            self._log(Noted(at=workflow.now(), text=f"nobody can be looked up: {calls.why(error)[1]}"))
+            return ResolvedTargets()
 
     async def _texts(self, **templates: object) -> dict[str, object]:
         """Rendered texts of a node; the raw template where one cannot be rendered."""
@@ -521,20 +548,21 @@ class Steps(RunCore):
         until = self._state.ask_until
         assert until is not None, "set above"
         self._options = command.options
-        self._waiting("waiting for an answer", f"an answer to “{self._now_doing}” until {until:%H:%M:%S} UTC")
+        self._waiting(ASKING, f"an answer to “{self._now_doing}” until {until:%H:%M:%S} UTC")
         await self._report()
         answered = await self._wait(lambda: self._answer is not None, until, "Answer")
-        if not answered and self._interrupt is None and (self._long() or self._again):
+        if not answered and self._interrupt is None and self._long():
             return None
         self._waiting("running", "")
-        if self._interrupt is not None:
+        self._set(ask_node="", ask_until=None, asked="")
+        if self._interrupt is not None or (self._again and not answered):
             return None
-        self._set(ask_node="", ask_until=None)
         answer, self._answer = self._answer, None
         return answer or do.Answered(branch="timeout", detail="nobody answered in time")
 
     async def _put_question(self, command: do.Ask, question: str, commands: object) -> None:
         self._now_doing = question
+        self._set(asked=question)
         me = workflow.info().workflow_id
         links = tuple(
             Link(purpose="answer", label=option, workflow_id=me, argument=option) for option in command.options
@@ -576,10 +604,10 @@ class Steps(RunCore):
         self._set(wait_until=until)
         self._waiting("running", f"{until:%H:%M:%S} UTC")
         await self._wait(lambda: workflow.now() >= until, until, f"Wait {command.duration}")
-        if workflow.now() < until and self._interrupt is None and not self._again:
-            return None
-        self._set(wait_until=None)
-        return None if self._interrupt is not None else do.Done()
+        over = workflow.now() >= until
+        if over or self._interrupt is not None or self._again:  # otherwise the next execution waits on
+            self._set(wait_until=None)
+        return do.Done() if over and self._interrupt is None else None
 
     # ---- called runbooks --------------------------------------------------------------------
 
@@ -599,19 +627,41 @@ class Steps(RunCore):
                     "digest": digest(text),
                     "inputs": inputs,
                     "parent_run": workflow.info().workflow_id,
+                    "roles": self._roles(),
                     "state": None,
                 }
             )
-            await self._start_child(given, child_id)
-        ended = await self._wait(lambda: self._called is not None and self._called.ended)
-        if not ended or self._called is None:
+            if fault := await self._start_child(given, child_id):
+                return do.Failure(kind="NotStarted", detail=fault)
+        self._waiting("running", f"runbook {command.runbook} to end")
+        await self._report()
+        while not await self._wait(self._child_ended, workflow.now() + options.RUN_CHECK_EVERY, "Look after it"):
             if self._interrupt is not None:
                 await self._cancel_child()
-            return None
+                return None
+            if self._long() or self._again:
+                return None
+            if await self._child_is_gone(child_id) and not self._child_ended():
+                self._set(child="")
+                return do.Failure(kind="Terminated", detail=f"{child_id} is gone without a report")
+        called, self._called = self._called, None
+        assert called is not None, "it has ended"
+        self._waiting("running", "")
         self._set(child="")
-        return do.Answered(branch=self._called.outcome, detail=self._called.summary)
+        return do.Answered(branch=called.outcome, detail=called.summary)
 
-    async def _start_child(self, given: RunInput, child_id: str) -> None:
+    def _child_ended(self) -> bool:
+        return self._called is not None and self._called.ended
+
+    async def _child_is_gone(self, child_id: str) -> bool:
+        """A run that was terminated reports nothing."""
+        try:
+            return not (await calls.holder_state(HolderRequest(workflow_id=child_id))).open
+        except ActivityError:
+            return False
+
+    async def _start_child(self, given: RunInput, child_id: str) -> str:
+        """Why it does not run; empty when it does."""
         try:
             await workflow.start_child_workflow(
                 names.RUNBOOK,
@@ -621,8 +671,11 @@ class Steps(RunCore):
                 cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
                 static_summary=f"Runbook {given.runbook}, called by {self._given.runbook}",
             )
+        except WorkflowAlreadyStartedError:
+            return ""
         except FailureError as error:
-            self._log(Noted(at=workflow.now(), text=f"{child_id}: {error}"[:300]))
+            return f"{child_id}: {error}"[:300]
+        return ""
 
     async def _cancel_child(self) -> None:
         try:

@@ -21,8 +21,9 @@ MAX_WAITING = 100_000
 MAX_TOGETHER = 2_000
 """Alerts taken from a lane at once: encoding them holds the event loop for some 20 ms, not for a second."""
 
-Send = Callable[[AlertBatch], Awaitable[bool]]
-"""Hands one batch to Temporal. False: nothing was firing and no incident is open."""
+Send = Callable[[AlertBatch, bool], Awaitable[bool]]
+"""Hands one batch to Temporal; the flag says that this lane has just opened or joined the incident. False:
+nothing was firing and no incident is open."""
 
 
 @dataclass
@@ -38,6 +39,7 @@ class _Lane:
 
     waiting: deque[_Delivery] = field(default_factory=deque)
     task: asyncio.Task[None] | None = None
+    opened: bool = False
 
 
 class Bursts:
@@ -76,18 +78,19 @@ class Bursts:
             while lane.waiting:
                 together = _take(lane.waiting)
                 self._waiting -= sum(len(d.alerts) for d in together)
-                await self._hand_over(together)
+                await self._hand_over(lane, together)
         finally:
             lane.task = None
             self._lanes.pop(workflow_id, None)
 
-    async def _hand_over(self, together: list[_Delivery]) -> None:
+    async def _hand_over(self, lane: _Lane, together: list[_Delivery]) -> None:
         """All or nothing for the callers: what failed in part is told as failed, and delivered again."""
         alerts = tuple(alert for delivery in together for alert in delivery.alerts)
         try:
             opened = False
             for batch in batches(alerts, delivered_by=self._via):
-                opened = await together[-1].send(batch) or opened
+                lane.opened = await together[-1].send(batch, lane.opened)
+                opened = opened or lane.opened
         except Refusal as refusal:
             self._tell(together, refusal)
         except Exception as error:  # whatever it is, a caller waits for an answer

@@ -98,23 +98,26 @@ class Deliveries:
             await bursts.close()
 
     def _put(self, bursts: Bursts, each: Bundle) -> asyncio.Future[bool]:
-        async def send(batch: AlertBatch) -> bool:
-            return await self._send(each.workflow_id, each.routed, batch)
+        async def send(batch: AlertBatch, joins: bool) -> bool:
+            return await self._send(each.workflow_id, each.routed, batch, joins)
 
         return bursts.put(each.workflow_id, each.alerts, send)
 
-    async def _send(self, workflow_id: str, routed: Routed, batch: AlertBatch) -> bool:
+    async def _send(self, workflow_id: str, routed: Routed, batch: AlertBatch, joins: bool) -> bool:
+        """``joins``: it was open a moment ago, so the signal goes without a start that would be thrown away;
+        half of what a storm weighs. Should it have ended since, the start follows."""
         doing = f"handing alerts to {workflow_id}"
-        if batch.firing:
-            async with answering(doing, HAND_OVER, unsure="deliver them again"):
-                await self._open_or_join(workflow_id, routed, batch)
-            return True
-        handle = self._client.get_workflow_handle(workflow_id)
-        try:
-            async with answering(doing, HAND_OVER, unsure="deliver them again"):
-                await handle.signal(names.ALERTS, batch)
-        except NotFound:
-            return False
+        if joins or not batch.firing:
+            try:
+                async with answering(doing, HAND_OVER, unsure="deliver them again"):
+                    await self._client.get_workflow_handle(workflow_id).signal(names.ALERTS, batch)
+            except NotFound:
+                if not batch.firing:
+                    return False
+            else:
+                return True
+        async with answering(doing, HAND_OVER, unsure="deliver them again"):
+            await self._open_or_join(workflow_id, routed, batch)
         return True
 
     async def _open_or_join(self, workflow_id: str, routed: Routed, batch: AlertBatch) -> None:

@@ -182,6 +182,7 @@ def _pattern(matcher: str) -> re.Pattern[str]:
         raise ValueError(f"the pattern {matcher} is not a regular expression: {error}") from error
 
 
+@lru_cache(maxsize=4096)
 def incident_workflow_id(service: str, group_key: str) -> str:
     """``incident/payments/higherrorrate-eu-1a2b3c4d``: readable, the same every time, at most 200 characters.
 

@@ -22,7 +22,9 @@ from activities.channels.opening import Channels
 from activities.paging import Paging
 from mainstay.config.channels import WebhookChannel
 from mainstay.domain.errors import Expired
+from mainstay.domain.escalation import Target
 from mainstay.domain.message import AnyMessage, Link
+from mainstay.domain.names import LAST_RESORT
 from mainstay.domain.signature import LinkClaim, Signer, read_link
 from mainstay.domain.work import Receipt, SendRequest
 from tests.activities.mail_servers import Inbox, serving
@@ -248,3 +250,16 @@ async def test_a_changed_address_is_used_from_the_next_message_on(client: httpx2
             people={"bob": bob.model_copy(update={"contacts": (moved,)})},
         )
     assert inbox.recipients == [["bob@example.com"], ["bob@example.org"]]
+
+
+async def test_the_last_resort_is_whoever_the_fallback_routes_policy_names(client: httpx2.AsyncClient) -> None:
+    """A sweep's or an unopened incident's page names nobody: it goes to the fallback service's last resort."""
+    inbox = Inbox()
+    policy = shop().policies["payments-default"].model_copy(
+        update={"last_resort": (Target(kind="person", name="alice"),)}
+    )
+    asked = request(key="orphan/1", person="", method="", channel=LAST_RESORT)
+    async with serving(inbox) as port:
+        receipt = await send(client, asked, smtp_port=port, policies={"payments-default": policy})
+    assert receipt.accepted
+    assert inbox.recipients == [["alice@example.com"]]

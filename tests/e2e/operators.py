@@ -52,7 +52,7 @@ PAYMENTS = {
 
 SERVICES: dict[str, Made] = {
     "payment-service": Made("quick", "mitigate-bad-deployment", PAYMENTS),
-    "ack-kill": Made("quick", ""),
+    "ack-kill": Made("killed", ""),
     "kill-before-call": Made(),
     "kill-after-call": Made(),
     "kill-after-answer": Made(),
@@ -75,6 +75,8 @@ SERVICES: dict[str, Made] = {
     "halted": Made(),
     "platform": Made("patient", ""),
 }
+NAMESPACES = {"payment-service": "payments"}
+"""Of those whose namespace is not called as they are."""
 IN_CLUSTER = tuple(name for name, made in SERVICES.items() if made.runbook.startswith("undo"))
 """Those with a Deployment that the tests make; the demo shop brings its own."""
 
@@ -167,6 +169,8 @@ def _policies() -> dict[str, list[dict[str, Any]]]:
     return {
         "patient": [step("alice", "15m"), step("bob", "15m")],
         "quick": [step("alice", f"{QUICK:g}s"), step("bob", "2m")],
+        # Longer than a worker takes to start.
+        "killed": [step("alice", "8s"), step("bob", "2m")],
         # Far longer than a test: who is reached sooner was reached because the person before could not be.
         "reach-erin": [step("alice", "10m"), step("erin", "10m")],
         "mail-only": [step("alice", "2s"), step("bob", "2s")],

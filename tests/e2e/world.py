@@ -32,7 +32,7 @@ from mainstay.records.store import Store
 from tests.e2e import operators
 from tests.e2e.receivers import Collector, Pager
 
-SECONDS = 30
+SECONDS = 60
 """How long a test waits for what should take a moment: the machine may be busy."""
 SENDER = "mainstay@example.org"
 KILLS = ("apply.before_call", "apply.after_call", "apply.after_answer")
@@ -277,7 +277,8 @@ class Incident:
 
     def _is_write(self, event: dict[str, Any]) -> bool:
         about = event.get("objectRef", {})
-        ours = about.get("namespace") == self.service and about.get("name") == self.service
+        namespace = operators.NAMESPACES.get(self.service, self.service)
+        ours = (about.get("namespace"), about.get("name")) == (namespace, self.service)
         plain = about.get("resource") == "deployments" and not about.get("subresource")
         return ours and plain and "dryRun" not in event["requestURI"] and event["responseStatus"]["code"] < 300
 

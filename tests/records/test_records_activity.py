@@ -15,6 +15,7 @@ from activities.records import Records
 from devstack.processes import free_ports
 from devstack.temporal import TemporalServer
 from mainstay.domain import names
+from mainstay.domain.timeline import Paged
 from mainstay.domain.work import (
     AppendRequest,
     HandledBefore,
@@ -45,6 +46,29 @@ async def test_each_activity(store: Store) -> None:
         assert (await records.save_effect(effect)).id == "e"
         assert (await records.find_orphans(OrphansRequest(at=NOW))).found == ()
     assert len(await store.journal("k")) == 2
+
+
+async def test_deliveries_are_made_from_the_journal(store: Store) -> None:
+    """Given two pages in the journal, one of them refused, when it is recorded (twice), then the delivery report
+    counts one accepted and one dead."""
+    pages = tuple(
+        Paged(
+            seq=seq,
+            at=NOW,
+            person="alice",
+            method=method,
+            channel=method,
+            delivered=delivered,
+            reason="page",
+            key=f"k/1/0/alice/{seq}/{method}",
+        )
+        for seq, method, delivered in ((1, "pager", False), (2, "email", True))
+    )
+    request = AppendRequest(row=row("k"), entries=pages)
+    for _ in range(2):
+        await Records(store).append_journal(request)
+    found = {(each.method, each.state) for each in await store.deliveries("k")}
+    assert found == {("pager", "dead"), ("email", "accepted")}
 
 
 async def test_a_dead_store_is_transient() -> None:

@@ -32,6 +32,7 @@ from workflows.action_item import ActionItemWorkflow
 from workflows.halt import HaltWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.lease import LeaseWorkflow
+from workflows.messages import INTERCEPTORS
 from workflows.postmortem import PostmortemWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.runbook import RunbookWorkflow
@@ -155,7 +156,11 @@ class Stage:
 @asynccontextmanager
 async def workers(client: Client, recorder: Recorder, **options: Any) -> AsyncIterator[None]:
     """The workflows and recording activities on all three queues."""
-    chosen: dict[str, Any] = {"activities": recorder.activities(), **options}
+    chosen: dict[str, Any] = {
+        "activities": recorder.activities(),
+        "interceptors": INTERCEPTORS,
+        **options,
+    }
     async with (
         Worker(client, task_queue=INCIDENT_QUEUE, workflows=WORKFLOWS, **chosen),
         Worker(client, task_queue=CLUSTER_QUEUE, activities=recorder.activities()),

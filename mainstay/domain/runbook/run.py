@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, JsonValue
 
@@ -13,6 +13,7 @@ from mainstay.domain.change import Applied, Change
 from mainstay.domain.message import IncidentRef
 from mainstay.domain.model import Record
 from mainstay.domain.pinned import PinnedConfig
+from mainstay.domain.runbook.commands import Aborted, Answered, Skipped
 from mainstay.domain.timeline import AnyEntry
 
 
@@ -88,6 +89,18 @@ class RunState(Record):
     question: Question | None = None
     """The open request for approval."""
     questions: int = 0
+    extended: bool = False
+    """The question was put to the next in line when its time had passed."""
+    rules: int = 1
+    """The rules that the run began with and lives by."""
+    roles: dict[str, str] | None = None
+    """Incident roles as the incident told them last; None: those at the start."""
+    answer: Answered | None = None
+    interrupt: Annotated[Skipped | Aborted, Field(discriminator="got")] | None = None
+    called: RunReport | None = None
+    """What people and the called run have said, and the run has not come to yet."""
+    asked: str = ""
+    """The question as it was put."""
     ask_node: str = ""
     ask_until: datetime | None = None
     wait_until: datetime | None = None
@@ -183,4 +196,5 @@ class Lease(Record):
     write_timeout: timedelta = timedelta(minutes=2)
 
 
+RunState.model_rebuild()
 RunInput.model_rebuild()
