@@ -52,6 +52,7 @@ class Library:
             route=routed.route,
             severity=(declaration.severity if declaration else "") or routed.severity,
             first_targets=first.people,
+            mode="ticket" if routed.mode == "ticket" and not declaration else "page",
         )
 
     def _routed(self, request: PinRequest) -> Routed:

@@ -9,34 +9,44 @@ from collections.abc import Awaitable, Callable
 from bench.bare import QUEUE
 from bench.posting import alert, webhook
 from bench.report import Goal, Outcome, percentile, spread
-from bench.rig import Rig, say
-
-ROUNDS = 5
+from bench.rig import Rig, say, used
 
 
-async def measure(rig: Rig, incidents: int, connections: int) -> Outcome:
+async def measure(rig: Rig, incidents: int, connections: int, rounds: int = 5, *, alone: bool = True) -> Outcome:
     """``incidents`` per round and side, in turns. No worker runs: accepting needs none, so the two sides and
     the server have the cores to themselves."""
-    await rig.pause_workers()
+    if alone:
+        await rig.pause_workers()
     ours: list[float] = []
     bare: list[float] = []
-    for _ in range(ROUNDS):
+    cost_ours: dict[str, float] = {}
+    cost_bare: dict[str, float] = {}
+    for _ in range(rounds):
+        before = rig.processor_ms()
         bare.append(await _rate(_starts(rig), incidents, connections))
+        between = rig.processor_ms()
         ours.append(await _rate(_posts(rig), incidents, connections))
-    await rig.resume_workers()
+        cost_bare, cost_ours = (
+            used(before, between, incidents),
+            used(between, rig.processor_ms(), incidents),
+        )
+    if alone:
+        await rig.resume_workers()
     say("accept: end to end")
     paged = await _paged(rig, incidents, connections)
     ran = await _ran(rig, incidents, connections)
     ratio = percentile(ours, 0.5) / percentile(bare, 0.5)
     return Outcome(
-        sizes={"incidents_per_round": incidents, "connections": connections, "rounds": ROUNDS},
+        sizes={"incidents_per_round": incidents, "connections": connections, "rounds": rounds},
         results={
             "accepted_per_second": spread(ours),
             "end_to_end_paged_per_second": round(paged, 1),
+            "processor_ms_per_incident_last_round": cost_ours,
         },
         floor={
             "bare_starts_per_second": spread(bare),
             "end_to_end_activity_run_per_second": round(ran, 1),
+            "processor_ms_per_start_last_round": cost_bare,
         },
         ratios={"accepted_per_second": ratio, "end_to_end": paged / ran},
         goals=[Goal("accepted per second against bare starts", ratio, 0.8, at_least=True)],

@@ -11,17 +11,16 @@ from temporalio.client import WorkflowHandle
 from bench.bare import QUEUE
 from bench.posting import alert, webhook
 from bench.report import Goal, Outcome, spread
-from bench.rig import Rig
+from bench.rig import Rig, used
 from devstack.processes import eventually
 from mainstay.domain.incident import MAX_STATE_BYTES, IncidentView
 from mainstay.domain.names import VIEW
 
-ROUNDS = 3
 BARE_SIGNALS = 2_000
 """The server takes 10,000 signals of one execution: enough to know their pace."""
 
 
-async def measure(rig: Rig, alerts: int, per_request: int, connections: int) -> Outcome:
+async def measure(rig: Rig, alerts: int, per_request: int, connections: int, rounds: int = 3) -> Outcome:
     """``alerts`` distinct ones for one incident a round, ``per_request`` in each webhook, against the same
     number of senders that signal one bare workflow."""
     rates: list[float] = []
@@ -29,9 +28,12 @@ async def measure(rig: Rig, alerts: int, per_request: int, connections: int) -> 
     drained: list[float] = []
     lost: list[int] = []
     signals, state, history = 0, 0, 0
-    for _ in range(ROUNDS):
+    cost: dict[str, float] = {}
+    for _ in range(rounds):
         bare.append(await _signals(rig, min(BARE_SIGNALS, alerts), connections))
+        before = rig.processor_ms()
         rate, handle, ended = await _burst(rig, alerts, per_request, connections)
+        cost = used(before, rig.processor_ms(), alerts / 1000)
         rates.append(rate)
         view = await _drained(handle, alerts)
         drained.append(time.perf_counter() - ended)
@@ -44,12 +46,13 @@ async def measure(rig: Rig, alerts: int, per_request: int, connections: int) -> 
             "alerts": alerts,
             "alerts_per_request": per_request,
             "connections": connections,
-            "rounds": ROUNDS,
+            "rounds": rounds,
         },
         results={
             "accepted_alerts_per_second": accepted,
             "seconds_until_the_incident_knew_all": spread(drained),
             "lost": sum(lost),
+            "processor_ms_per_1000_alerts_last_round": cost,
             "signals_used": signals,
             "carried_state_bytes": state,
             "longest_history_bytes": history,

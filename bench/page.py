@@ -17,24 +17,24 @@ PAUSE_SECONDS = 0.4
 """Between two samples: what the last incident still does (records, search attributes) is over by then."""
 
 
-async def measure(rig: Rig, samples: int) -> Outcome:
+async def measure(rig: Rig, samples: int, warm_up: int = 3) -> Outcome:
     """``samples`` incidents by webhook channel and as many by e-mail, each beside a bare workflow."""
     accepted: dict[str, list[float]] = {"paged": [], "mailed": []}
     sent: dict[str, list[float]] = {"paged": [], "mailed": []}
     stages: dict[str, list[dict[str, float]]] = {"paged": [], "mailed": []}
     floor_accepted, floor_sent, floor_stages = [], [], []
     async with rig.connection() as connection:
-        for count in range(samples + 3):
+        for count in range(samples + warm_up):
             for service in ("paged", "mailed"):
                 begun, answered, arrived, workflow_id = await _one(rig, connection, service)
                 await asyncio.sleep(PAUSE_SECONDS)
-                if count >= 3:  # the first ones warm caches up
+                if count >= warm_up:
                     accepted[service].append((arrived - answered) / 1e6)
                     sent[service].append((arrived - begun) / 1e6)
                     stages[service].append(first_stages(await events(rig.client, workflow_id)))
             begun, answered, ran, workflow_id = await _bare(rig)
             await asyncio.sleep(PAUSE_SECONDS / 4)
-            if count >= 3:
+            if count >= warm_up:
                 floor_accepted.append((ran - answered) / 1e6)
                 floor_sent.append((ran - begun) / 1e6)
                 floor_stages.append(first_stages(await events(rig.client, workflow_id)))

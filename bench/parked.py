@@ -124,14 +124,15 @@ async def _change_begun(rig: Rig, run: str) -> int:
             scheduled = event.event_id
         started = event.activity_task_started_event_attributes
         if scheduled and started.scheduled_event_id == scheduled:
-            return int(event.event_time.ToNanoseconds())
+            return event.event_time.ToNanoseconds()
     raise AssertionError(f"{run} changed nothing")
 
 
 async def _bare(rig: Rig) -> float:
     begun = time.time_ns()
     handle = await rig.client.start_workflow("bare", id=rig.token(), task_queue=QUEUE, result_type=list[int])
-    return ((await handle.result())[0] - begun) / 1e6
+    ran: list[int] = await handle.result()
+    return (ran[0] - begun) / 1e6
 
 
 def _resident_mib(rig: Rig) -> float:

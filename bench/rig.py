@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import secrets
 import sys
 import tempfile
@@ -63,6 +64,17 @@ class Rig:
     def product_log(self) -> Path:
         return self.product.data_dir / "worker.log"
 
+    def processor_ms(self) -> dict[str, float]:
+        """Processor time that each process has used: steadier than a clock when others use the machine."""
+        server = self.temporal._server  # devstack shows no process id
+        pids = {
+            "temporal": server.pid if server else None,
+            "door": self.product.server.pid,
+            "worker": self.product.worker.pid,
+            "client": os.getpid(),
+        }
+        return {name: _used_ms(pid) for name, pid in pids.items() if pid is not None}
+
     def settings(self) -> dict[str, str]:
         return {
             "temporal": "1.32.2, one process, SQLite on disk, one history shard",
@@ -107,6 +119,16 @@ async def _start_bare(stack: contextlib.AsyncExitStack, bare: Process, log: Path
 
     await stack.enter_async_context(bare)
     await bare.wait_ready(ready, 60)
+
+
+def used(before: dict[str, float], after: dict[str, float], count: float) -> dict[str, float]:
+    """Milliseconds of processor time for each of ``count``, by process."""
+    return {name: round((after[name] - before[name]) / count, 3) for name in after if name in before}
+
+
+def _used_ms(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def say(line: str) -> None:

@@ -9,6 +9,7 @@ is never written to.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -59,6 +60,7 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "tree"
         shutil.copytree(ROOT, self.root, ignore=shutil.ignore_patterns(*LEFT_OUT), symlinks=True)
+        self._seconds = itertools.count(int(time.time()))
 
     def check(self) -> None:
         """The copy's packages must win over the installed ones. Raises SystemExit when they do not."""
@@ -74,23 +76,28 @@ class Copy:
         sound = path.read_text(encoding="utf-8") if path.exists() else ""
         if sound.count(slip.find) != 1:
             raise LookupError(f"stale break: {slip.find!r} stands {sound.count(slip.find)} times in {slip.file}")
-        path.write_text(sound.replace(slip.find, slip.replace), encoding="utf-8")
+        self._write(path, sound.replace(slip.find, slip.replace))
         try:
             yield
         finally:
-            path.write_text(sound, encoding="utf-8")
+            self._write(path, sound)
+
+    def _write(self, path: Path, text: str) -> None:
+        """Each with a time of its own: bytecode is told from stale bytecode by whole seconds and the size."""
+        path.write_text(text, encoding="utf-8")
+        at = next(self._seconds)
+        os.utime(path, (at, at))
 
     def test(self, *nodes: str) -> subprocess.CompletedProcess[str]:
         """Run these tests. Raises subprocess.TimeoutExpired."""
         return self._python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *nodes)
 
     def _python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        # No bytecode: a file that is broken and mended within one second would keep its old one.
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PYTHONPATH"))}
         return subprocess.run(
-            [sys.executable, "-B", *arguments],
+            [sys.executable, *arguments],
             cwd=self.root,
-            env={**env, "PYTHONDONTWRITEBYTECODE": "1"},
+            env=env,
             capture_output=True,
             text=True,
             timeout=DEADLINE_SECONDS,

@@ -16,10 +16,11 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain.incident import Outcome
     from mainstay.domain.item_commands import DeferItem, ItemControl
     from mainstay.domain.message import ItemMessage, Link
-    from mainstay.domain.work import ActionItemInput, ItemRow, SendRequest
+    from mainstay.domain.work import ActionItemInput, ItemRow
 
 from workflows import calls, options
 from workflows.actors import actor_of, refused
+from workflows.mail import tell
 from workflows.parts import none_broke
 
 
@@ -92,8 +93,6 @@ class ActionItemWorkflow:
                 await workflow.sleep(options.RECORD_AGAIN_MOST, summary="Try the record store again")
 
     async def _say(self, event: str, handle: str) -> None:
-        pinned = self._given.pinned
-        person = pinned.people.get(handle) if pinned else None
         links = (Link(purpose="item_done", label="Done", workflow_id=workflow.info().workflow_id),)
         days = max((workflow.now() - self._item.due).days, 0)
         message = ItemMessage.model_validate(
@@ -110,21 +109,7 @@ class ActionItemWorkflow:
         )
         # A deferred item is reminded of anew: its date makes that another message.
         occasion = f"{event}/{self._item.due:%Y%m%dT%H%M}/{self._given.chases}"
-        for method in person.contacts if person else ():
-            request = SendRequest(
-                key=f"{workflow.info().workflow_id}/{occasion}/{handle}/{method.name}",
-                person=handle,
-                method=method.name,
-                channel=method.channel,
-                message=message,
-                number=self._given.incident.number,
-            )
-            try:
-                receipt = await calls.send_patiently(request, f"Tell {handle}: {event}")
-            except ActivityError:
-                continue
-            if receipt.accepted:
-                return
+        await tell(self._given.pinned, handle, message, occasion)
 
     # ---- updates ----------------------------------------------------------------------------
 

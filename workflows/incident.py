@@ -147,7 +147,9 @@ class IncidentWorkflow(Following, Recording):
             return
         pinned = await self._pin(given)
         self._pinned_or_none = pinned.pinned
-        self._input = given.model_copy(update={"first_targets": pinned.first_targets})
+        given = given.model_copy(update={"first_targets": pinned.first_targets, "mode": pinned.mode})
+        given = given.model_copy(update={"route": given.route or pinned.route})
+        self._input = given
         self._open_now(given, given.title or pinned.title, given.severity or pinned.severity)
 
     def _open_now(self, given: IncidentInput, title: str, route_severity: str) -> None:

@@ -15,6 +15,7 @@ from temporalio.exceptions import (
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import incident_view, lifecycle, names
     from mainstay.domain.access import SYSTEM
+    from mainstay.domain.action_item import opening
     from mainstay.domain.errors import Refusal
     from mainstay.domain.incident import Close, ItemDraft, Phase, PostUpdate, RunRef, RunRequest, public_state
     from mainstay.domain.lifecycle import ROLES_LATE, TOLD
@@ -29,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         RunStarted,
         UpdatePosted,
     )
-    from mainstay.domain.work import ActionItemInput, HolderRequest, ItemRow, PostmortemInput
+    from mainstay.domain.work import HolderRequest, PostmortemInput
 
 from workflows import calls, options
 from workflows.incident_paging import Paging
@@ -444,24 +445,7 @@ class Following(Paging):
 
     async def _start_item(self, item: ItemDraft, index: int) -> None:
         item_id = f"{self._state.number or self._state.key[:8]}-{index}"
-        person = self._pinned.people.get(item.owner)
-        given = ActionItemInput(
-            item=ItemRow(
-                id=item_id,
-                incident_key=self._state.key,
-                incident_number=self._state.number,
-                text=item.text,
-                owner=item.owner,
-                due=item.due,
-                kind=item.kind,
-                priority=item.priority,
-                created_at=workflow.now(),
-                workflow_id=names.action_item_workflow_id(item_id),
-            ),
-            manager=(person.manager if person else None) or self._pinned.team.manager or "",
-            incident=self._ref(),
-            pinned=self._pinned,
-        )
+        given = opening(item, item_id, self._ref(), self._pinned, workflow.now())
         workflow_id = names.action_item_workflow_id(item_id)
         self._log(LearningStarted(at=workflow.now(), what=f"action item: {item.text}", workflow_id=workflow_id))
         await self._start(names.ACTION_ITEM, given, workflow_id, f"Action item: {item.text}")

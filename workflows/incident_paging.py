@@ -68,7 +68,7 @@ class Paging(IncidentCore):
             await self._exhausted()
             return
         names = tuple(str(target) for target in page.targets)
-        why = "last resort" if page.last_resort else f"step {page.step + 1} of {self._pinned.policy.name}"
+        why = self._why(page)
         self._log(EscalationStep(at=now, round=page.then.round, step=page.step, targets=names, why=why))
         called = self._call_all(page, await self._people_of(page), why)
         if page.step == 0 and (more := self._whole_team(page)):
@@ -180,6 +180,14 @@ class Paging(IncidentCore):
             why = calls.why(error)[1]
             self._log(Noted(at=workflow.now(), text=f"the pinned schedule is unusable: {why}"))
             return ResolvedTargets()
+
+    def _why(self, page: NextPage) -> str:
+        """``step 2 of payments-default: no acknowledgement so far`` (S-063)."""
+        which = "last resort" if page.last_resort else f"step {page.step + 1} of {self._pinned.policy.name}"
+        if page.step == 0:
+            return which
+        before = "nobody could be reached" if self._state.undelivered else "no acknowledgement"
+        return f"{which}: {before} so far"
 
     async def _page_asked(self) -> None:
         """Pages that somebody asked for by hand."""

@@ -10,23 +10,22 @@ from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import names
     from mainstay.domain.access import Actor
+    from mainstay.domain.action_item import opening
     from mainstay.domain.errors import AlreadyDone, InvalidArgument, NotFound, Refusal
     from mainstay.domain.incident import ItemDraft, Outcome
     from mainstay.domain.item_commands import Publish
-    from mainstay.domain.message import AnyMessage, InvitationMessage, Link, NoticeMessage
+    from mainstay.domain.message import InvitationMessage, Link, NoticeMessage
     from mainstay.domain.model import Record
     from mainstay.domain.work import (
-        ActionItemInput,
         Draft,
-        ItemRow,
         MeetingRequest,
         MeetingSlot,
         PostmortemInput,
-        SendRequest,
     )
 
 from workflows import calls
 from workflows.actors import actor_of, refused
+from workflows.mail import tell
 
 WRITTEN_WITHIN = timedelta(hours=48)
 """D-10: the draft is there at once, written up within two days."""
@@ -77,7 +76,8 @@ class PostmortemWorkflow:
         except ActivityError as error:
             why = calls.why(error)[1]
         shown = given.incident.shown
-        await self._tell(
+        await tell(
+            given.pinned,
             given.owner,
             self._notice(f"The postmortem of {shown} could not be drafted", f"{why}. Write it by hand."),
             "no-draft",
@@ -112,7 +112,7 @@ class PostmortemWorkflow:
         )
         people = self._given.responders or ((self._given.owner,) if self._given.owner else ())
         for handle in people:
-            await self._tell(handle, message, "invitation")
+            await tell(self._given.pinned, handle, message, "invitation")
 
     async def _chase(self, begun: datetime) -> None:
         """Daily from the 48th hour on, until it is published."""
@@ -121,7 +121,7 @@ class PostmortemWorkflow:
             if await self._published_by(due):
                 return
             self._chases += 1
-            await self._tell(self._given.owner, self._overdue(), f"chase/{self._chases}")
+            await tell(self._given.pinned, self._given.owner, self._overdue(), f"chase/{self._chases}")
             due = workflow.now() + CHASE_EVERY
         if self._published is None:
             await workflow.wait_condition(lambda: self._published is not None)
@@ -150,50 +150,15 @@ class PostmortemWorkflow:
         view = Link(purpose="view", label="Open the incident", workflow_id=incident.workflow_id)
         return NoticeMessage(incident=incident, links=(view,), subject=subject, text=text)
 
-    async def _tell(self, handle: str, message: AnyMessage, salt: str) -> None:
-        person = self._given.pinned.people.get(handle)
-        for method in person.contacts if person else ():
-            request = SendRequest(
-                key=f"{workflow.info().workflow_id}/{salt}/{handle}/{method.name}",
-                person=handle,
-                method=method.name,
-                channel=method.channel,
-                message=message,
-                number=self._given.incident.number,
-            )
-            try:
-                receipt = await calls.send_patiently(request, f"{message.kind.capitalize()} to {handle}")
-            except ActivityError:
-                continue
-            if receipt.accepted:
-                return
-
     async def _start_item(self, item: ItemDraft, index: int) -> None:
         incident = self._given.incident
         item_id = f"{incident.number or incident.key[:8]}-p{index}"
-        person = self._given.pinned.people.get(item.owner)
-        given = ActionItemInput(
-            item=ItemRow(
-                id=item_id,
-                incident_key=incident.key,
-                incident_number=incident.number,
-                text=item.text,
-                owner=item.owner,
-                due=item.due,
-                kind=item.kind,
-                priority=item.priority,
-                created_at=workflow.now(),
-                workflow_id=names.action_item_workflow_id(item_id),
-            ),
-            manager=(person.manager if person else None) or self._given.pinned.team.manager or "",
-            incident=incident,
-            pinned=self._given.pinned,
-        )
+        given = opening(item, item_id, incident, self._given.pinned, workflow.now())
         try:
             await workflow.start_child_workflow(
                 names.ACTION_ITEM,
                 given,
-                id=names.action_item_workflow_id(item_id),
+                id=given.item.workflow_id,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
                 static_summary=f"Action item: {item.text}"[:390],

@@ -132,6 +132,7 @@ class Deliveries:
                 title=title,
                 route=routed.route,
                 severity=routed.severity,
+                mode="ticket" if routed.mode == "ticket" else "page",
                 pinned=pinned,
                 first_targets=await self._pins.first_targets(pinned, now) if pinned else (),
             ),

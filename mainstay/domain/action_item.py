@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Literal
 
 from mainstay.domain.errors import InvalidArgument
+from mainstay.domain.incident import ItemDraft
+from mainstay.domain.message import IncidentRef
 from mainstay.domain.model import Record
+from mainstay.domain.names import action_item_workflow_id
+from mainstay.domain.pinned import PinnedConfig
 from mainstay.domain.text import plain
 from mainstay.domain.work import ActionItemInput, ItemRow
 
@@ -37,6 +41,30 @@ class ItemCounts(Record):
     in_progress: int = 0
     overdue: int = 0
     other: int = 0
+
+
+def opening(
+    draft: ItemDraft, id_: str, incident: IncidentRef, pinned: PinnedConfig, now: datetime
+) -> ActionItemInput:
+    """The input of the item's workflow. Told at the end: the owner's manager, else the team's."""
+    person = pinned.people.get(draft.owner)
+    return ActionItemInput(
+        item=ItemRow(
+            id=id_,
+            incident_key=incident.key,
+            incident_number=incident.number,
+            text=draft.text,
+            owner=draft.owner,
+            due=draft.due,
+            kind=draft.kind,
+            priority=draft.priority,
+            created_at=now,
+            workflow_id=action_item_workflow_id(id_),
+        ),
+        manager=(person.manager if person else None) or pinned.team.manager or "",
+        incident=incident,
+        pinned=pinned,
+    )
 
 
 def next_event(given: ActionItemInput, now: datetime) -> ItemEvent | None:

@@ -197,7 +197,6 @@ def begin_hold(state: IncidentState, pinned: PinnedConfig, now: datetime, actor:
             "hold_until": now + hold,
             "hold_told": False,
             "mitigated_at": state.mitigated_at or now,
-            "escalation": state.escalation.model_copy(update={"due": None}),
         }
     )
 

@@ -6,6 +6,7 @@ The activity's signature is the port; the names of the activity types are in ``A
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 from pydantic import Field, JsonValue
 
@@ -44,6 +45,8 @@ class Pinned(Record):
     severity: str = ""
     """A label that the route fixes; empty: triage decides."""
     first_targets: tuple[ResolvedTarget, ...] = ()
+    mode: Literal["page", "ticket"] = "page"
+    """What the route wants: wake people, or only keep it in the lists."""
 
 
 class ResolveRequest(Record):

@@ -26,13 +26,13 @@ from mainstay.domain.errors import (
     Unauthenticated,
     WrongState,
 )
-from mainstay.domain.incident import Acknowledge, Outcome, PagePeople
+from mainstay.domain.incident import Acknowledge, Escalate, Outcome
 from mainstay.domain.item_commands import ItemControl
 from mainstay.domain.runbook.run import AnswerQuestion, CastVote
 from mainstay.domain.signature import LinkClaim, Signer, read_link
 from mainstay.telemetry import Metrics, about_incident
 from mainstay.web import body, refused
-from mainstay.web.offer import Offers, next_targets
+from mainstay.web.offer import Offers
 from mainstay.web.render import page, segment
 from mainstay.web.session import DOOR, Sessions, same_site
 
@@ -123,7 +123,8 @@ class Links:
                 command = Acknowledge(round=_round(claim.argument))
                 return await self._update(claim, names.ACKNOWLEDGE, command, actor, request_id)
             case "escalate":
-                return await self._page_next(claim, actor, token)
+                step = Escalate(round=_round(claim.argument), reason=comment)
+                return await self._update(claim, names.ESCALATE, step, actor, request_id)
             case "approve" | "reject":
                 name = names.APPROVE if claim.purpose == "approve" else names.REJECT
                 vote = CastVote(digest=claim.argument, comment=comment, break_glass=alone)
@@ -137,15 +138,6 @@ class Links:
                 return await self._desk.item_update(item, names.DONE_ITEM, done, actor, request_id)
             case _:
                 raise InvalidArgument(f"this link is for {claim.purpose}, which is not done here")
-
-    async def _page_next(self, claim: LinkClaim, actor: Actor, token: str) -> Outcome:
-        view = await self._offers.incident(claim)
-        await self._offers.of(claim)
-        said = f"{actor.person} asked for you"
-        for target in next_targets(view):
-            command = PagePeople(target=target, message=said)
-            await self._update(claim, names.PAGE, command, actor, _request_id(token, target))
-        return Outcome(message=f"{view.next_page} is being paged")
 
     async def _update(self, claim: LinkClaim, name: str, command: Command, actor: Actor, request_id: str) -> Outcome:
         """By incident key, so that it can only reach the incident that the link was made for.

@@ -122,6 +122,14 @@ def _open(view: IncidentView) -> None:
 
 def _acknowledge(view: IncidentView, claim: LinkClaim) -> Offer:
     _open(view)
+    if claim.person in view.asked and view.acknowledged_by:
+        return Offer(
+            title="Join",
+            does=f"Says that you are coming: you were called by hand, and {view.acknowledged_by} has it.",
+            button="I am coming",
+            incident=_ref(view),
+            state=view.waits_for,
+        )
     if view.acknowledged_by:
         whom = "you" if view.acknowledged_by == claim.person else view.acknowledged_by
         at = [f" at {e.at:%H:%M:%S} UTC" for e in view.timeline if isinstance(e, Acknowledged)]
@@ -137,7 +145,7 @@ def _acknowledge(view: IncidentView, claim: LinkClaim) -> Offer:
 
 def _escalate(view: IncidentView) -> Offer:
     _open(view)
-    if not next_targets(view):
+    if not view.next_page:
         raise WrongState(_nobody_next(view))
     return Offer(
         title="Page the next now",
@@ -146,13 +154,6 @@ def _escalate(view: IncidentView) -> Offer:
         incident=_ref(view),
         state=view.waits_for,
     )
-
-
-def next_targets(view: IncidentView) -> tuple[str, ...]:
-    """Targets of the next escalation step, as the update ``page`` wants them: ``schedule:payments``."""
-    kinds = ("schedule", "person", "team")
-    parts = (target.partition(" ") for target in view.next_page.split(", "))
-    return tuple(f"{kind}:{name}" for kind, _, name in parts if kind in kinds and name)
 
 
 def _nobody_next(view: IncidentView) -> str:

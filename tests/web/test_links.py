@@ -13,7 +13,7 @@ from mainstay.domain import names
 from mainstay.domain.access import Actor, Assurance
 from mainstay.domain.approval import Vote, VoteKind
 from mainstay.domain.errors import AlreadyDone, Halted, NotAllowed, Refusal, Stale, Unavailable, WrongState
-from mainstay.domain.incident import Acknowledge, PagePeople, Phase
+from mainstay.domain.incident import Acknowledge, Escalate, Phase
 from mainstay.domain.item_commands import ItemControl
 from mainstay.domain.runbook.run import AnswerQuestion, CastVote
 from mainstay.domain.signature import Signer
@@ -51,7 +51,7 @@ def prepare(door: Door) -> None:
 
 PURPOSES: list[tuple[str, str, dict[str, Any], str, type]] = [
     ("acknowledge", "1", {}, names.ACKNOWLEDGE, Acknowledge),
-    ("escalate", "1", {}, names.PAGE, PagePeople),
+    ("escalate", "1", {}, names.ESCALATE, Escalate),
     ("approve", CHANGE.digest, {}, names.APPROVE, CastVote),
     ("reject", CHANGE.digest, {}, names.REJECT, CastVote),
     ("item_done", "", {"workflow_id": "action-item/ai-7"}, names.DONE_ITEM, ItemControl),
@@ -131,11 +131,16 @@ async def test_an_answer_is_given_by_its_link(door: Door, http: httpx2.AsyncClie
     assert (late.status_code, "asks something else" in late.text) == (409, True)
 
 
-async def test_paging_the_next_pages_each_target_of_the_step(door: Door, http: httpx2.AsyncClient) -> None:
+async def test_paging_the_next_is_the_step_of_that_round(door: Door, http: httpx2.AsyncClient) -> None:
     await http.post(door.link("escalate", "1"))
-    targets = [made[2].target for made in door.desk.updates if isinstance(made[2], PagePeople)]
-    assert targets == ["schedule:payments-secondary", "person:carol"]
-    assert len({made[4] for made in door.desk.updates}) == 2
+    assert [made[2] for made in door.desk.updates] == [Escalate(round=1)]
+
+
+async def test_whoever_was_called_by_hand_may_join(door: Door, http: httpx2.AsyncClient) -> None:
+    """Though bob has it, the link of the page that alice was asked for by says that she is coming."""
+    door.desk.current = acknowledged("bob").model_copy(update={"asked": ("alice",)})
+    assert "bob has it" in (await http.get(door.link("acknowledge", "1"))).text
+    assert (await http.post(door.link("acknowledge", "1"))).status_code == 200
 
 
 async def test_a_view_link_opens_the_one_incident(door: Door, http: httpx2.AsyncClient) -> None:

@@ -120,7 +120,7 @@ async def test_buttons_are_links_of_the_reader_and_need_the_role(door: Door, htt
     for path in paths:
         assert (await http.post(path)).status_code == 200
     made = {update[1] for update in door.desk.updates}
-    assert made == {names.ACKNOWLEDGE, names.PAGE, names.APPROVE, names.REJECT}
+    assert made == {names.ACKNOWLEDGE, names.ESCALATE, names.APPROVE, names.REJECT}
     assert "/a/" not in (await http.get(f"/incidents/{NUMBER}", headers=bearer(VIEWER_TOKEN))).text
 
 
