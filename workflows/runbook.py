@@ -124,7 +124,7 @@ class RunbookWorkflow(Steps):
             if isinstance(command, do.End) and await self._end(command):
                 return
             # Beside the step, not before it: two workflow tasks a step less on the way to the mitigation.
-            self._later(self._report())
+            self._later(self._report_soon())
             result = await self._carry_out_or_stop(command)
             if result is None:
                 continue

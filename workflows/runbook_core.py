@@ -29,6 +29,8 @@ with workflow.unsafe.imports_passed_through():
 from workflows import calls
 
 RECENT = 80
+PROGRESS_EVERY = timedelta(seconds=1)
+"""Quick steps are told together: each report costs the incident two workflow tasks and a record."""
 ASKING = "waiting for an answer"
 NEEDS_APPROVAL = SearchAttributeKey.for_bool(names.BOOLS[0])
 
@@ -51,6 +53,8 @@ class RunCore:
     _ended: do.End | None
     _reporting: asyncio.Lock
     _background: list[asyncio.Task[None]]
+    _reported_at: datetime | None = None
+    _report_pending: bool = False
     _reported_status: tuple[str, str] = ("", "")
     _approval_shown: bool = False
 
@@ -186,9 +190,24 @@ class RunCore:
 
     # ---- reports ----------------------------------------------------------------------------
 
+    async def _report_soon(self) -> None:
+        """Tell plain progress now, or within a second when the last report is younger than that."""
+        if self._report_pending:
+            return
+        if self._reported_at and (left := self._reported_at + PROGRESS_EVERY - workflow.now()) > timedelta(0):
+            self._report_pending = True
+            with contextlib.suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._ended is not None or self._long(), timeout=left, timeout_summary="Tell it"
+                )
+            self._report_pending = False
+        if self._ended is None:  # the end tells itself
+            await self._report()
+
     async def _report(self) -> None:
         """Tell the incident (and a calling run) what is new. Lost receivers are no reason to stop."""
         async with self._reporting:
+            self._reported_at = workflow.now()
             first = self._state.reported_seq + 1
             entries = tuple(entry for entry in self._state.tail if entry.seq >= first)
             status = (self._status, self._waits_for)

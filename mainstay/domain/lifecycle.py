@@ -197,6 +197,7 @@ def begin_hold(state: IncidentState, pinned: PinnedConfig, now: datetime, actor:
             "hold_until": now + hold,
             "hold_told": False,
             "mitigated_at": state.mitigated_at or now,
+            "escalation": state.escalation.model_copy(update={"due": None}),
         }
     )
 
@@ -272,7 +273,7 @@ def _text(text: str, field: str) -> str:
 
 
 def _alive(state: IncidentState) -> None:
-    if state.phase.ended:
+    if state.phase is Phase.CLOSED:
         hint = f"; go on in {state.merged_into}" if state.merged_into else ""
         raise WrongState(f"the incident is {state.phase.value}{hint}")
 

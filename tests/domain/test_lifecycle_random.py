@@ -45,9 +45,24 @@ from tests.domain.made_incidents import ALICE, BOB, CAROL, NOW, alert, batch, be
 
 CONFIG = pinned()
 PEOPLE = st.sampled_from([ALICE, BOB, CAROL])
-ROLE = st.sampled_from(("commander", "deputy", "operations_lead", "scribe"))
-TEXT = st.sampled_from(["", "ok", "déjà vu", "x" * 300])
-HANDLE = st.sampled_from(("alice", "bob", "carol", "zed"))
+TEXTS = ("", "ok", "déjà vu", "x" * 300)
+TEXT = st.sampled_from(TEXTS)
+SAYINGS = st.sampled_from(
+    [
+        *((lifecycle.set_severity, SetSeverity(severity=label)) for label in ("SEV1", "SEV2", "SEV4", "?")),
+        *(
+            (lifecycle.assign_role, AssignRole(role=role, person=handle))
+            for role in ("commander", "deputy", "scribe", "king")
+            for handle in ("alice", "bob", "zed")
+        ),
+        *((lifecycle.release_role, ReleaseRole(role=role)) for role in ("commander", "scribe")),
+        *((lifecycle.page_people, PagePeople(target=f"person:{handle}")) for handle in ("bob", "zed")),
+        *((lifecycle.add_note, AddNote(text=text)) for text in TEXTS),
+        *((lifecycle.record_decision, RecordDecision(text=text, rationale=text)) for text in TEXTS),
+        *((lifecycle.post_update, PostUpdate(text=text, public=bool(text))) for text in TEXTS),
+        *((lifecycle.start_runbook, StartRunbook(runbook="fix")),) * 6,
+    ]
+)
 
 
 class Lives(RuleBasedStateMachine):
@@ -82,13 +97,18 @@ class Lives(RuleBasedStateMachine):
         alerts = [alert(f"a{n}", firing=firing, start=start) for n in range(first, first + many)]
         self.state = lifecycle.take_alerts(self.state, batch(*alerts), CONFIG, self.now, SYSTEM)
 
-    @rule(reached=st.booleans())
-    def a_step_is_due(self, reached: bool) -> None:
+    @rule(reached=st.booleans(), raced=st.booleans())
+    def a_step_is_due(self, reached: bool, raced: bool) -> None:
+        """Time goes on to the next step, which reaches somebody or nobody; meanwhile somebody may acknowledge."""
+        self.now = max(self.now, self.state.escalation.due or self.now)
         page = escalation.next_page(CONFIG.policy, self.state.escalation, self.now)
         if page is None:
             return
         names = {target.name: "paged" for target in page.targets}
-        self.state = self.state.model_copy(update={"escalation": page.then, "called": {**self.state.called, **names}})
+        called = {**self.state.called, **names}
+        self.state = self.state.model_copy(update={"escalation": page.then, "called": called})
+        if raced:
+            self.told(lifecycle.acknowledge, Acknowledge(), BOB)
         if reached:
             self.state = self.state.model_copy(update={"undelivered": 0})
         else:
@@ -102,30 +122,9 @@ class Lives(RuleBasedStateMachine):
     def escalate(self, actor: Actor) -> None:
         self.told(lifecycle.escalate, Escalate(), actor)
 
-    @rule(actor=PEOPLE, label=st.sampled_from(["SEV1", "SEV2", "SEV3", "SEV4", "?"]))
-    def set_severity(self, actor: Actor, label: str) -> None:
-        self.told(lifecycle.set_severity, SetSeverity(severity=label), actor)
-
-    @rule(actor=PEOPLE, role=ROLE, person=HANDLE, give=st.booleans())
-    def roles(self, actor: Actor, role: str, person: str, give: bool) -> None:
-        if give:
-            self.told(lifecycle.assign_role, AssignRole(role=role, person=person), actor)
-        else:
-            self.told(lifecycle.release_role, ReleaseRole(role=role), actor)
-
-    @rule(actor=PEOPLE, text=TEXT, public=st.booleans())
-    def words(self, actor: Actor, text: str, public: bool) -> None:
-        self.told(lifecycle.add_note, AddNote(text=text), actor)
-        self.told(lifecycle.record_decision, RecordDecision(text=text, rationale=text), actor)
-        self.told(lifecycle.post_update, PostUpdate(text=text, public=public), actor)
-
-    @rule(actor=PEOPLE, person=HANDLE)
-    def page(self, actor: Actor, person: str) -> None:
-        self.told(lifecycle.page_people, PagePeople(target=f"person:{person}"), actor)
-
-    @rule(actor=PEOPLE)
-    def start_runbook(self, actor: Actor) -> None:
-        self.told(lifecycle.start_runbook, StartRunbook(runbook="fix"), actor)
+    @rule(actor=PEOPLE, command=SAYINGS)
+    def something_is_said(self, actor: Actor, command: tuple[Callable[..., IncidentState], Any]) -> None:
+        self.told(*command, actor)
 
     @rule(outcome=st.sampled_from(["", "mitigated", "failed", "escalated", "aborted"]), helped=st.booleans())
     def a_run_reports(self, outcome: str, helped: bool) -> None:
@@ -140,7 +139,7 @@ class Lives(RuleBasedStateMachine):
         report = RunReport(
             workflow_id=f"run-{self.runs}",
             runbook="fix",
-            entries=(entry,) if helped else (),
+            entries=(entry, Noted(at=self.now, text="told", seq=2)) if helped else (),
             ended=bool(outcome),
             outcome=outcome,
         )
@@ -166,10 +165,10 @@ class Lives(RuleBasedStateMachine):
         drafts = tuple(ItemDraft(text="undo it", owner="bob", due=due, mitigation=m.id) for m in standing)
         self.told(lifecycle.close, Close(items=drafts), actor)
 
-    @rule(actor=PEOPLE, merge=st.booleans(), dice=st.integers(0, 9))
-    def end(self, actor: Actor, merge: bool, dice: int) -> None:
-        """Rarely, so that lives are long."""
-        if dice:
+    @rule(actor=PEOPLE, merge=st.booleans(), early=st.booleans())
+    def end(self, actor: Actor, merge: bool, early: bool) -> None:
+        """Mostly not at once, so that lives are long."""
+        if not early and self.state.next_seq < 30:
             return
         if merge:
             self.told(lifecycle.merge, Merge(into="incident/other"), actor)
@@ -227,14 +226,15 @@ class Lives(RuleBasedStateMachine):
     def it_can_be_shown(self) -> None:
         view = incident_view.view(self.state, CONFIG, "incident/api/x", self.now)
         assert view.waits_for or self.state.phase.ended
-        assert len(incident_view.details(view, CONFIG).encode()) < 60_000
 
     def teardown(self) -> None:
+        view = incident_view.view(self.state, CONFIG, "incident/api/x", self.now)
+        assert len(incident_view.details(view, CONFIG).encode()) < 60_000
         assert size(bounded(self.state, "run")) <= MAX_STATE_BYTES
 
 
 Lives.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=35, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=120, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 TestLives = Lives.TestCase
 

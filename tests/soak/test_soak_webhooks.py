@@ -17,8 +17,10 @@ from temporalio.client import Client
 
 from bench.posting import alert, webhook
 from bench.rig import WEBHOOK, Rig, rig
+from devstack.processes import eventually
 from mainstay.domain.alert import AlertBatch, AlertStatus
-from mainstay.domain.names import ALERTS
+from mainstay.domain.incident import IncidentView
+from mainstay.domain.names import ALERTS, VIEW
 from mainstay.web import alertmanager
 from tests.soak.figures import Figures, recorded, scaled
 from tests.web.mutations import mutations
@@ -26,6 +28,8 @@ from tests.web.mutations import mutations
 BODIES = 20_000
 GROUPS = 50
 """Incidents that the sound part of the bodies falls into."""
+ROUTES = 20
+"""Senders, each with a fallback incident of its own for what cannot be read."""
 CONNECTIONS = 8
 TRIES = 40
 """How often a body that was answered 503 is sent again, as every sender does."""
@@ -34,18 +38,26 @@ TRIES = 40
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_mutated_webhooks_are_all_taken() -> None:
-    """Every body of an authenticated source is answered 200, or 503 and then 200; each alert that fires in it
-    stands in the history of an incident, parsed or raw, and what was counted is what was sent."""
+    """Given no worker, every body of an authenticated source is answered 200, or 503 and then 200; each alert that
+    fires in it stands in the history of an incident, parsed or raw, what was counted is what was sent, and once
+    there is a worker every incident pages."""
     count = scaled(BODIES, 100)
     with recorded("webhooks", "mutated webhooks: never a 5xx but 503, and no firing alert is lost") as figures:
         async with rig(synchronous="1") as it:
+            # The door needs no worker, and what it has answered for is durable without one.
+            await it.pause_workers()
             begun = time.perf_counter()
             told = await _send(it, list(bodies(figures.seed, count)), figures)
             seconds = time.perf_counter() - begun
             lost = await _lost(it.client, told)
-            figures.counts |= {"bodies": count, "incidents": len(told), "lost": len(lost)}
-            figures.counts["firing_alerts"] = sum(map(len, told.values()))
+            begun = time.perf_counter()
+            await it.resume_workers()
+            for incident in told:
+                await _paged(it.client, incident)
+            figures.counts |= {"bodies": count, "incidents": len(told), "incidents_paged": len(told)}
+            figures.counts |= {"firing_alerts": len(set().union(*told.values())), "lost": len(lost)}
             figures.figures["bodies_per_second"] = round(count / seconds, 1)
+            figures.figures["seconds_until_all_are_paged"] = round(time.perf_counter() - begun, 1)
         assert not lost, lost[:5]
 
 
@@ -79,12 +91,13 @@ async def _send(it: Rig, todo: list[bytes], figures: Figures) -> dict[str, set[s
     statuses: Counter[int] = Counter()
     told: dict[str, set[str]] = defaultdict(set)
     counted: Counter[str] = Counter()
-    left = iter(todo)
+    left, routes = iter(todo), itertools.count()
     headers = {"Authorization": f"Bearer {it.product.tokens['alertmanager']}"}
 
     async def one_after_the_other(session: aiohttp.ClientSession) -> None:
         for body in left:
-            answer = await _taken(session, f"{it.product.url}{WEBHOOK}", body, statuses)
+            route = next(routes) % ROUTES
+            answer = await _taken(session, f"{it.product.url}{WEBHOOK}?route=soak-{route}", body, statuses)
             assert answer["accepted"] + answer["kept_raw"] == items_of(body), (answer, body)
             counted.update(accepted=answer["accepted"], kept_raw=answer["kept_raw"])
             firing = {a.fingerprint for a in alertmanager.parse(body).all if a.status is AlertStatus.FIRING}
@@ -124,6 +137,16 @@ async def _lost(client: Client, told: dict[str, set[str]]) -> list[str]:
         async for batch in _batches(client, incident):
             kept |= {one.fingerprint for one in batch.alerts}
     return sorted(set().union(*told.values()) - kept) if told else []
+
+
+async def _paged(client: Client, incident: str) -> None:
+    """Wait until somebody was called about it, or its alerts have resolved before."""
+
+    async def told() -> bool:
+        view = await client.get_workflow_handle(incident).query(VIEW, result_type=IncidentView)
+        return bool(view.responders) or not view.firing
+
+    await eventually(told, 300, f"a page about {incident}", every_seconds=0.5)
 
 
 async def _batches(client: Client, incident: str) -> Any:
