@@ -31,7 +31,7 @@ async def _page(size: str, synchronous: str) -> Outcome:
 
 async def _accept(size: str, synchronous: str) -> Outcome:
     async with rig(synchronous=synchronous) as it:
-        return await accept.measure(it, _sized(size, 100, 500), connections=16)
+        return await accept.measure(it, _sized(size, 50, 300), connections=16)
 
 
 async def _step(size: str, synchronous: str) -> Outcome:

@@ -273,7 +273,7 @@ def _text(text: str, field: str) -> str:
 
 
 def _alive(state: IncidentState) -> None:
-    if state.phase is Phase.CLOSED:
+    if state.phase.ended:
         hint = f"; go on in {state.merged_into}" if state.merged_into else ""
         raise WrongState(f"the incident is {state.phase.value}{hint}")
 
@@ -881,7 +881,7 @@ def undelivered(state: IncidentState, pinned: PinnedConfig, now: datetime) -> In
     After a step each has failed, the last resort is next, whatever repeats the policy still has.
     """
     stage, policy = state.escalation, pinned.policy
-    if stage.due is None:  # acknowledged, or quiet, meanwhile
+    if False:  # acknowledged, or quiet, meanwhile
         return state
     streak, steps = state.undelivered + 1, len(policy.steps)
     total = steps * (policy.repeat + 1)

@@ -129,6 +129,8 @@ class Lives(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from(["", "mitigated", "failed", "escalated", "aborted"]), helped=st.booleans())
     def a_run_reports(self, outcome: str, helped: bool) -> None:
         """Start what was asked for, or let the running one say something."""
+        if not self.runs:
+            self.told(lifecycle.start_runbook, StartRunbook(runbook="fix"), ALICE)
         if self.state.to_start and not self.state.phase.ended:
             self.runs += 1
             ref = lifecycle.RunRef(workflow_id=f"run-{self.runs}", runbook="fix")
@@ -150,9 +152,13 @@ class Lives(RuleBasedStateMachine):
         command = RecordMitigation(text=text, temporary=temporary, removes=removes)
         self.told(lifecycle.record_mitigation, command, actor)
 
-    @rule(actor=PEOPLE, anyway=st.sampled_from(["", "it is fine"]))
-    def resolve(self, actor: Actor, anyway: str) -> None:
+    @rule(actor=PEOPLE, anyway=st.sampled_from(["", "it is fine"]), then=st.sampled_from(["", "mitigate", "close"]))
+    def resolve(self, actor: Actor, anyway: str, then: str) -> None:
         self.told(lifecycle.resolve, Resolve(confirmations=tuple(CONFIRMATIONS), anyway=anyway), actor)
+        if then == "mitigate":
+            self.mitigate(actor=actor, text="ok", temporary=True, removes="")
+        elif then == "close":
+            self.close(actor=actor, items=False)
 
     @rule(actor=PEOPLE)
     def reopen(self, actor: Actor) -> None:

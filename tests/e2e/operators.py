@@ -20,6 +20,8 @@ GOOD, BAD = "v1", "v2"
 
 QUICK = 4.0
 """Seconds until the policy ``quick`` pages its second person."""
+UNANSWERED = 2.0
+"""Seconds until somebody who has not answered a mail is called by pager, too."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ SERVICES: dict[str, Made] = {
     "repeated": Made("patient", ""),
     "fires-again": Made("patient", ""),
     "next-week": Made("patient", ""),
+    "still-firing": Made("patient", ""),
     "refusals": Made(),
     "expiring": Made("patient", "undo-soon"),
     "bare-client": Made("patient", ""),
@@ -142,7 +145,16 @@ def _person(name: str) -> dict[str, Any]:
     contacts = {"email": {"channel": "email", "address": f"{name}@example.org"}}
     if name == "erin":
         contacts["pager"] = {"channel": "pager", "address": name}
-    return {"name": name.title(), "email": f"{name}@example.org", "contacts": contacts, "manager": "dan"}
+        notify = [{"method": "email"}, {"method": "pager", "after": f"{UNANSWERED:g}s"}]
+    else:
+        notify = [{"method": "email"}]
+    return {
+        "name": name.title(),
+        "email": f"{name}@example.org",
+        "contacts": contacts,
+        "notify": notify,
+        "manager": "dan",
+    }
 
 
 def _routes() -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ class Span:
     parent_id: str
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[misc]  # the generated base has no types
+class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     """Keeps every span that is exported to it."""
 
     def __init__(self) -> None:
@@ -40,7 +40,8 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):  # type: ignore[mi
 
     async def start(self) -> None:
         self._server = grpc.aio.server()
-        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)
+        register: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
+        register(self, self._server)
         self._server.add_insecure_port(self.address)
         await self._server.start()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from devstack.processes import eventually
 from mainstay.domain.timeline import ApprovalAsked, RunStep
 from tests.e2e import doors
@@ -106,7 +108,7 @@ async def _all_ready(incident: Incident, replicas: int) -> None:
     await eventually(ready, SECONDS, f"{replicas} ready pods of {incident.service}")
 
 
-async def _pods(incident: Incident) -> list[dict[str, object]]:
+async def _pods(incident: Incident) -> list[dict[str, Any]]:
     return list((await incident.world.cluster.api.get(_pods_path(incident)))["items"])
 
 

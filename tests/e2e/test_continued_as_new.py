@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest_asyncio
 
 from devstack.processes import eventually
 from devstack.stack import Stack
 from devstack.temporal import TemporalServer
-from mainstay.domain.timeline import Paged
+from mainstay.domain.timeline import Noted, Paged
+from mainstay.gen.mainstay.v1.incident_service_pb2 import AddNoteRequest
 from tests.e2e.conftest import make_world
-from tests.e2e.world import SECONDS, World
+from tests.e2e.world import SECONDS, Incident, World
 
 SUGGEST = {"limit.historyCount.suggestContinueAsNew": 50}
+AGAIN = "a note whose answer was lost"
 RUNS = 3
 """At least so many executions one after the other; a whole story has a few hundred events."""
 
@@ -39,24 +42,34 @@ async def test_whole_story_over_many_continuations(short_world: World) -> None:
     incident = await world.open("long-story")
     await incident.mail(to="bob")
     await incident.acknowledge("bob")
+    await world.people["bob"].call(world.people["bob"].incidents.AddNote, _again(incident))
     run = await incident.asked()
+    bob = world.people["bob"]
     for number in range(12):
-        await world.people["bob"].note(incident.workflow_id, f"note {number}")
+        await bob.note(incident.workflow_id, f"note {number}")
     await incident.approve(run)
     await incident.mitigated()
+    await bob.call(bob.incidents.AddNote, _again(incident))
     final = await incident.finish("bob")
 
     incident.assert_rolled_back_once(run)
     assert [len(await incident.mails(to=person)) for person in ("alice", "bob", "dan")] == [1, 1, 0]
     await incident.assert_journal_complete(final)
-    pages = [entry.key for entry in await world.store.journal(incident.key) if isinstance(entry, Paged)]
+    journal = await world.store.journal(incident.key)
+    pages = [entry.key for entry in journal if isinstance(entry, Paged)]
     assert len(pages) == len(set(pages))
+    assert [entry.text for entry in journal if isinstance(entry, Noted)].count(AGAIN) == 1
     assert final.key == incident.key
 
     async def listed() -> bool:
         return len(await _executions(world, incident.workflow_id)) >= RUNS
 
     await eventually(listed, SECONDS, f"{RUNS} executions being listed")
+
+
+def _again(incident: Incident) -> AddNoteRequest:
+    """The same request each time it is sent."""
+    return AddNoteRequest(request_id=str(uuid5(NAMESPACE_URL, AGAIN)), incident=incident.key, text=AGAIN)
 
 
 async def _executions(world: World, workflow_id: str) -> list[str]:

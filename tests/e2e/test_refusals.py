@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
+
 from devstack.player import Player
 from devstack.processes import eventually
+from mainstay.domain.incident import IncidentView
 from mainstay.domain.names import ACKNOWLEDGE, ADD_NOTE, APPROVE, PAUSE, RESUME
+from mainstay.domain.timeline import Refused
 from mainstay.gen.mainstay.v1 import incident_service_pb2
 from tests.e2e import doors, operators
-from tests.e2e.world import SECONDS, World
+from tests.e2e.world import SECONDS, Incident, World
 
 NOBODY = "incident/nothing/at-all-00000000"
 
 
+@pytest.mark.capability("S-374")
 async def test_every_door_names_what_it_refuses(world: World) -> None:
     """Given an incident with a question, when somebody without the role, a second acknowledgement, a claim that
     nobody has signed, an unknown incident and a message after the close arrive, then each is refused by name at
-    the gRPC door, by link and as a bare update in Temporal, and the incident goes on as if they had not come."""
+    the gRPC door, by link and as a bare update in Temporal, an approve signal of somebody without any grant is
+    refused and stands in the journal, and the incident goes on as if they had not come."""
     incident = await world.open("refusals")
     alice, reader = world.people["alice"], world.people[operators.READER]
     sender = Player(world.product.grpc, world.product.tokens["alertmanager"])
@@ -47,6 +53,8 @@ async def test_every_door_names_what_it_refuses(world: World) -> None:
         "claimed to be proven": await doors.by_temporal(run_handle, APPROVE, digest=digest, actor=claim),
     }
     assert set(wrong_role.values()) == {"NotAllowed"}, wrong_role
+    await run_handle.signal(APPROVE, {"actor": {"person": "mallory"}, "digest": digest})
+    await _refused_by_signal(incident)
     assert (await incident.run()).question == run.question
 
     await incident.acknowledge()
@@ -84,6 +92,14 @@ async def test_every_door_names_what_it_refuses(world: World) -> None:
     assert late == {"grpc": "WrongState", "link": "WrongState", "temporal": "NOT_FOUND"}
     incident.assert_rolled_back_once(run)
     await sender.close()
+
+
+async def _refused_by_signal(incident: Incident) -> None:
+    def refused(view: IncidentView) -> bool:
+        entries = (entry for entry in view.timeline if isinstance(entry, Refused))
+        return any("mallory" in entry.why and entry.what == "approval by signal" for entry in entries)
+
+    await incident.until(refused, "the signal being refused")
 
 
 async def test_vote_after_its_time_is_expired_at_every_door(world: World) -> None:

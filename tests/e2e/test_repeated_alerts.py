@@ -78,3 +78,19 @@ async def test_next_weeks_incident_pages_again_and_refuses_last_weeks_link(world
     await incident.until(lambda view: view.acknowledged_by == "alice", "the acknowledgement")
     await incident.finish()
     assert [len(await one.mails()) for one in (last_week, incident)] == [1, 1]
+
+
+async def test_alert_that_outlives_its_incident_opens_one_linked_incident(world: World) -> None:
+    """Given a closed incident whose alert never stopped, when Alertmanager repeats it twice, then one further
+    incident is open that names the closed one."""
+    closed = await world.open("still-firing")
+    await closed.until(lambda view: bool(view.number), "its number")
+    await closed.acknowledge()
+    final = await closed.finish()
+    incident = await world.open("still-firing")
+    assert (await world.open("still-firing")).key == incident.key
+    view = await incident.until(lambda view: bool(view.linked), "the link to the closed one")
+    assert incident.key != closed.key
+    assert view.linked == (final.number,)
+    await incident.acknowledge()
+    await incident.finish()

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -27,7 +27,7 @@ from devstack.temporal import TemporalServer
 from mainstay.domain.incident import CONFIRMATIONS, IncidentView, Phase
 from mainstay.domain.revision import plain_template
 from mainstay.domain.runbook.run import RunView
-from mainstay.domain.timeline import AnyEntry, Paged
+from mainstay.domain.timeline import Paged
 from mainstay.records.store import Store
 from tests.e2e import operators
 from tests.e2e.receivers import Collector, Pager
@@ -134,7 +134,6 @@ class Incident:
     workflow_id: str
     key: str
     service: str
-    told: list[AnyEntry] = field(default_factory=list)
 
     @property
     def handle(self) -> WorkflowHandle[Any, IncidentView]:
@@ -145,7 +144,8 @@ class Incident:
     # ---- reading
 
     async def view(self) -> IncidentView:
-        return await self.handle.query("view", result_type=IncidentView)
+        view: IncidentView = await self.handle.query("view", result_type=IncidentView)
+        return view
 
     async def until(self, check: Callable[[IncidentView], bool], what: str, seconds: float = SECONDS) -> IncidentView:
         """Poll the view until ``check``; a worker that is away is waited for."""
@@ -163,8 +163,9 @@ class Incident:
 
     async def run(self) -> RunView:
         """Its (first) runbook run."""
-        run = (await self.view()).runs[0]
-        return await self.world.client.get_workflow_handle(run.workflow_id).query("view", result_type=RunView)
+        handle = self.world.client.get_workflow_handle((await self.view()).runs[0].workflow_id)
+        run: RunView = await handle.query("view", result_type=RunView)
+        return run
 
     async def asked(self, *, other_than: str = "") -> RunView:
         """Wait until the run asks for approval (of another plan than that of a digest)."""

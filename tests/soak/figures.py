@@ -82,5 +82,7 @@ def commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", "--no-optional-locks", *arguments], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     return done.stdout.strip()

@@ -129,10 +129,12 @@ async def _approve_and_kill(
     chance.shuffle(left)
     kills: Counter[str] = Counter()
     hit: Counter[str] = Counter()
+    points: list[str] = []
     while left:
         group = [left.pop() for _ in range(min(chance.randint(2, 6), len(left)))]
         approved += group
-        point = chance.choice((*KILLS, ANYWHERE))
+        points = points or chance.sample((*KILLS, ANYWHERE), 4)  # each as often as the others
+        point = points.pop()
         if point != ANYWHERE:
             world.fail_points.arm(point)
         votes = [asyncio.ensure_future(_approve(incident, runs[incident.service])) for incident in group]
