@@ -15,14 +15,13 @@ END_TO_END = 100
 """Incidents of the end-to-end figure; the workers are paused after it."""
 
 
-async def measure(rig: Rig, incidents: int, connections: int, rounds: int = 5, *, alone: bool = True) -> Outcome:
+async def measure(rig: Rig, incidents: int, connections: int, rounds: int = 5) -> Outcome:
     """``incidents`` per round and side, in turns. No worker runs: accepting needs none, so the two sides and
     the server have the cores to themselves."""
     several = min(incidents, END_TO_END)
     ran = await _ran(rig, several, connections)
     paged = await _paged(rig, several, connections)
-    if alone:
-        await rig.pause_workers()
+    await rig.pause_workers()
     ours: list[float] = []
     bare: list[float] = []
     cost_ours: dict[str, float] = {}

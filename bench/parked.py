@@ -20,11 +20,11 @@ from mainstay.domain.runbook.run import CastVote, RunView
 
 WORKER = ("-m", "bench.worker")
 """What the rig has to run as the product's worker."""
-AT_ONCE = 8
+AT_ONCE = 16
 """Incidents on their way to their approval at one time: they are parked, not a storm."""
 
 
-async def measure(rig: Rig, incidents: int, samples: int) -> Outcome:
+async def measure(rig: Rig, incidents: int, samples: int, *, restart: bool = True) -> Outcome:
     """Parks ``incidents`` and approves ``samples`` of them while their workflows are cached, then as many
     after a restart of the worker, when every workflow has to be replayed from its history."""
     empty = _resident_mib(rig)
@@ -35,9 +35,9 @@ async def measure(rig: Rig, incidents: int, samples: int) -> Outcome:
     cached = [await _approve(rig, run) for run in parked[-samples:]]
     after = _resident_mib(rig)
     floor = [await _bare(rig) for _ in range(samples)]
-    await rig.pause_workers()
-    await rig.resume_workers()
-    await asyncio.sleep(1)
+    if restart:
+        await rig.pause_workers()
+        await rig.resume_workers()
     evicted = [await _approve(rig, run) for run in parked[:samples]]
     warm, cold, bare = spread(cached), spread(evicted), spread(floor)
     return Outcome(
@@ -98,7 +98,7 @@ async def _asked(rig: Rig, incident: str) -> tuple[str, str]:
         digest = of_run.question.digest if of_run.question else ""
         return bool(digest)
 
-    await eventually(asks, 120, f"an approval being asked for by {incident}", every_seconds=0.3)
+    await eventually(asks, 120, f"an approval being asked for by {incident}", every_seconds=1.0)
     return run, digest
 
 

@@ -26,15 +26,24 @@ class Connection:
 
     async def post(self, body: bytes) -> bytes:
         """The answer's body. Raises HttpError when it is not 2xx."""
+        status, content = await self._exchange(body)
+        if not status:  # the server closes a connection that was idle for long
+            await self.close()
+            status, content = await self._exchange(body)
+        if not status.partition(b" ")[2].startswith(b"2"):
+            raise HttpError(f"{status.decode().strip()}: {content[:300].decode(errors='replace')}")
+        return content
+
+    async def _exchange(self, body: bytes) -> tuple[bytes, bytes]:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
         writer.write(self._head + str(len(body)).encode() + b"\r\n\r\n" + body)
-        await writer.drain()
-        status, content = await read_message(reader)
-        if not status.split(b" ", 2)[1].startswith(b"2"):
-            raise HttpError(f"{status.decode().strip()}: {content[:300].decode(errors='replace')}")
-        return content
+        try:
+            await writer.drain()
+            return await read_message(reader)
+        except ConnectionError:
+            return b"", b""
 
     async def close(self) -> None:
         if self._streams is not None:

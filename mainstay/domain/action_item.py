@@ -43,9 +43,7 @@ class ItemCounts(Record):
     other: int = 0
 
 
-def opening(
-    draft: ItemDraft, id_: str, incident: IncidentRef, pinned: PinnedConfig, now: datetime
-) -> ActionItemInput:
+def opening(draft: ItemDraft, id_: str, incident: IncidentRef, pinned: PinnedConfig, now: datetime) -> ActionItemInput:
     """The input of the item's workflow. Told at the end: the owner's manager, else the team's."""
     person = pinned.people.get(draft.owner)
     return ActionItemInput(

@@ -881,7 +881,7 @@ def undelivered(state: IncidentState, pinned: PinnedConfig, now: datetime) -> In
     After a step each has failed, the last resort is next, whatever repeats the policy still has.
     """
     stage, policy = state.escalation, pinned.policy
-    if False:  # acknowledged, or quiet, meanwhile
+    if stage.due is None:  # acknowledged, or quiet, meanwhile
         return state
     streak, steps = state.undelivered + 1, len(policy.steps)
     total = steps * (policy.repeat + 1)

@@ -255,8 +255,8 @@ async def test_a_changed_address_is_used_from_the_next_message_on(client: httpx2
 async def test_the_last_resort_is_whoever_the_fallback_routes_policy_names(client: httpx2.AsyncClient) -> None:
     """A sweep's or an unopened incident's page names nobody: it goes to the fallback service's last resort."""
     inbox = Inbox()
-    policy = shop().policies["payments-default"].model_copy(
-        update={"last_resort": (Target(kind="person", name="alice"),)}
+    policy = (
+        shop().policies["payments-default"].model_copy(update={"last_resort": (Target(kind="person", name="alice"),)})
     )
     asked = request(key="orphan/1", person="", method="", channel=LAST_RESORT)
     async with serving(inbox) as port:

@@ -18,8 +18,9 @@ TINY: dict[str, Measure] = {
     "page": lambda it: page.measure(it, samples=1, warm_up=0),
     "step": lambda it: step.measure(it, runs=1),
     "burst": lambda it: burst.measure(it, alerts=200, per_request=50, connections=2, rounds=1),
-    "accept": lambda it: accept.measure(it, incidents=4, connections=2, rounds=1, alone=False),
-    "parked": lambda it: parked.measure(it, incidents=2, samples=1),
+    "parked": lambda it: parked.measure(it, incidents=2, samples=1, restart=False),
+    # The last one: it leaves the workers stopped.
+    "accept": lambda it: accept.measure(it, incidents=4, connections=2, rounds=1),
 }
 
 

@@ -88,7 +88,7 @@ def write(folder: Path) -> Path:
     """Write the whole folder; it refers to the environment that ``devstack.product`` gives."""
     _yaml(folder / "mainstay.yaml", _mainstay())
     _yaml(folder / "people.yaml", {"people": {name: _person(name) for name in PEOPLE}})
-    _yaml(folder / "teams.yaml", {"teams": {"crew": {"members": ["alice", "bob"], "manager": "dan"}}})
+    _yaml(folder / "teams.yaml", {"teams": {"crew": {"members": ["alice", "bob", "carol"], "manager": "dan"}}})
     _yaml(folder / "severity.yaml", {"profile": "002"})
     _yaml(folder / "routes.yaml", {"routes": _routes()})
     _yaml(folder / "approvals.yaml", _approvals())

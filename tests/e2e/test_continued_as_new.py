@@ -69,7 +69,7 @@ async def test_whole_story_over_many_continuations(short_world: World) -> None:
 
 def _again(incident: Incident) -> AddNoteRequest:
     """The same request each time it is sent."""
-    return AddNoteRequest(request_id=str(uuid5(NAMESPACE_URL, AGAIN)), incident=incident.key, text=AGAIN)
+    return AddNoteRequest(request_id=str(uuid5(NAMESPACE_URL, AGAIN)), incident=incident.workflow_id, text=AGAIN)
 
 
 async def _executions(world: World, workflow_id: str) -> list[str]:
