@@ -42,7 +42,7 @@ fix: install ## format and mend what can be mended
 	$(BIN)/ruff format .
 
 soak: install ## the long numbers, written to docs/soak/*.json
-	$(BIN)/python -m pytest -m soak -s $(ARGS)
+	$(BIN)/python -m pytest tests/soak -m soak -s $(ARGS)
 
 bench: install ## benchmarks as JSON, each beside bare Temporal
 	$(BIN)/python -m bench $(ARGS)

@@ -26,7 +26,6 @@ def refused(refusal: Refusal) -> ApplicationError:
     )
 
 
-MAX_PERSON = 100
 MAX_UPDATE_ID = 64
 
 
@@ -56,8 +55,6 @@ def actor_of(command: Command, keys: tuple[PublicKey, ...], key: str, operation:
         digest=digest(body),
         now=workflow.now(),
     )
-    if len(actor.person) > MAX_PERSON:
-        raise InvalidArgument(f"a name has at most {MAX_PERSON} characters", field="actor.person")
     if not actor.person.strip():
         raise InvalidArgument('say who you are: {"actor": {"person": "YOUR-HANDLE"}}', field="actor.person")
     check_allowed(operation, actor)

@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain.work import Receipt, SendRequest
 
 from workflows import calls
+from workflows.parts import broke
 
 RECENT = 80
 PROGRESS_EVERY = timedelta(seconds=1)
@@ -81,7 +82,7 @@ class RunCore:
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         """Run beside the story; awaited before the run ends or continues."""
-        self._background = [task for task in self._background if not task.done()]
+        self._background = [task for task in self._background if not task.done() or broke(task)]
         self._background.append(asyncio.create_task(work))
 
     def _long(self) -> bool:

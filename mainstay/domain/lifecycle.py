@@ -349,7 +349,7 @@ def _with_rank(
     if level.rank < state.rank:
         change |= {"roles_from": now, "late": tuple(name for name in state.late if name != ROLES_LATE)}
     state = state.model_copy(update=change)
-    if level.update_every is not None and not state.phase.ended:
+    if level.update_every is not None and not (state.phase.ended or state.phase is Phase.RESOLVED):
         due = now + level.update_every
         known = state.next_update_due
         state = state.model_copy(update={"next_update_due": min(known, due) if known else due})

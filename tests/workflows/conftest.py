@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.worker import Worker
@@ -20,7 +20,7 @@ from devstack.temporal import TemporalServer
 from mainstay.domain.alert import Alert, AlertBatch
 from mainstay.domain.approval import ApprovalPolicy, ApprovalRule
 from mainstay.domain.escalation import EscalationPolicy, Step, Target
-from mainstay.domain.incident import IncidentInput, IncidentView
+from mainstay.domain.incident import IncidentInput, IncidentView, Outcome
 from mainstay.domain.names import BULK_QUEUE, CLUSTER_QUEUE, INCIDENT_QUEUE
 from mainstay.domain.oncall.schedule import Layer, Schedule
 from mainstay.domain.people import ContactMethod, Person, Team
@@ -123,14 +123,40 @@ class Story:
         await eventually(ok, 30, what)
         return seen[-1]
 
-    async def tell(self, update: str, who: str = "alice", **body: Any) -> Any:
-        return await self.handle.execute_update(update, {"actor": {"person": who}, **body})
+    async def tell(self, update: str, who: str = "alice", **body: Any) -> Outcome:
+        command = {"actor": {"person": who}, **body}
+        return await self.handle.execute_update(update, command, result_type=Outcome)
+
+    async def paged(self, *people: str) -> None:
+        """Wait until exactly these were paged, in this order."""
+        wanted = list(people)
+        await self.until(lambda _: self.recorder.people_paged() == wanted, f"{', '.join(people)} paged")
+
+    async def journal(self, kind: str) -> list[Any]:
+        """The entries of one kind that the view shows."""
+        return [entry for entry in (await self.view()).timeline if entry.kind == kind]
+
+    async def over(self) -> IncidentView:
+        """Cancel it, if need be, and wait for its end."""
+        if not (await self.view()).phase.ended:
+            await self.tell("cancel", "carol", reason="the test is over")
+        return await self.handle.result()
 
     async def alerts(self, *alerts: Alert) -> None:
         await self.handle.signal("alerts", AlertBatch(alerts=alerts))
 
     async def skip(self, **by: float) -> None:
         await self.clock.fast_forward(self.handle, timedelta(**by))
+
+
+@contextmanager
+def refused(kind: str, match: str = "") -> Iterator[None]:
+    """The update inside is refused under this name, with this in its message."""
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        yield
+    cause = caught.value.cause
+    assert getattr(cause, "type", "") == kind, cause
+    assert match in str(cause)
 
 
 class Stage:
