@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain.lifecycle import ROLES_LATE, TOLD
     from mainstay.domain.message import NoticeMessage, StatusMessage
     from mainstay.domain.model import digest
+    from mainstay.domain.postmortem_policy import PostmortemFacts, PostmortemPolicy, postmortem_reasons
     from mainstay.domain.runbook.run import RunInput
     from mainstay.domain.timeline import (
         Late,
@@ -339,7 +340,17 @@ class Following(Paging):
             self._state = lifecycle.run_lost(self._state, run.workflow_id, why, workflow.now())
 
     def _wants_postmortem(self) -> bool:
-        return self._pinned.profile.level(self._state.rank).postmortem
+        """The severity's own rule, or those of T-9: long, customer data exposed, a breach (D-21)."""
+        state = self._state
+        lasted = (state.resolved_at or workflow.now()) - (state.declared_at or workflow.now())
+        facts = PostmortemFacts(
+            rank=state.rank,
+            duration=lasted,
+            data_exposure=bool(state.impact.data_loss),
+            security_breach=bool(state.impact.security_breach),
+        )
+        rules = PostmortemPolicy(ranks_up_to=-1)
+        return self._pinned.profile.level(state.rank).postmortem or bool(postmortem_reasons(facts, rules))
 
     async def _start_run(self, wanted: RunRequest) -> None:
         pinned, state = self._pinned, self._state

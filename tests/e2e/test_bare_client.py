@@ -46,5 +46,6 @@ async def test_the_temporal_command_line_starts_an_incident(world: World) -> Non
     assert process.returncode == 0, said.decode()
     incident = await world.incident(workflow_id)
     await incident.mail(to="alice")
+    assert (await incident.view()).service == "bare-command"
     await incident.acknowledge()
     await incident.finish()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mainstay.domain.incident import CONFIRMATIONS, Phase
+from mainstay.domain.incident import CONFIRMATIONS, Declaration, IncidentInput, Phase
 from mainstay.domain.model import canonical
 from mainstay.simulate.recording import Recorder
 from tests.domain.test_lifecycle import WHEN_OPEN
@@ -51,7 +51,8 @@ async def test_every_update_does_what_it_says(stage: Stage, recorder: Recorder) 
 
 async def test_every_refusal_reaches_the_caller_by_name(stage: Stage, recorder: Recorder) -> None:
     """The pure rules' table, sent as updates: each answer has the refusal's name, and nothing is recorded."""
-    story = await stage.start(recorder, severity="SEV1")
+    declared = Declaration(title="Checkout is down", service="api", severity="SEV1")
+    story = await stage.start(recorder, IncidentInput(declaration=declared, pinned=recorder.pinned))
     await story.tell("acknowledge")
     await story.until(lambda v: v.number, "recorded")
     before = (await story.view()).revision
