@@ -17,10 +17,14 @@ ZONES = (
     "America/St_Johns",  # offset of three and a half hours
     "Asia/Kolkata",
     "Africa/Casablanca",  # changes around Ramadan
+    "Africa/Cairo",  # changes at midnight
+    "America/Havana",  # repeats the hour after midnight
 )
 DAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 AROUND_CHANGES = (
     datetime(2026, 3, 8, tzinfo=UTC),
+    datetime(2026, 4, 24, tzinfo=UTC),
+    datetime(2026, 10, 30, tzinfo=UTC),
     datetime(2026, 3, 29, tzinfo=UTC),
     datetime(2026, 4, 4, tzinfo=UTC),
     datetime(2026, 10, 3, tzinfo=UTC),
@@ -60,6 +64,10 @@ def layers() -> st.SearchStrategy[Layer]:
         turn=turns,
         time_zone=st.sampled_from((None, *ZONES)),
         restrictions=st.lists(restrictions(), max_size=2).map(tuple),
+        months=st.sampled_from((None, None, 1, 3)),
+        holidays=st.sampled_from(("count", "count", "skip", "only")),
+        active_from=st.one_of(st.none(), minutes(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))),
+        active_until=st.one_of(st.none(), minutes(datetime(2026, 6, 2, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))),
     )
 
 
@@ -78,6 +86,8 @@ def schedules(draw: st.DrawFn, around: datetime) -> Schedule:
         time_zone=draw(st.sampled_from(ZONES)),
         layers=tuple(draw(st.lists(layers(), max_size=3))),
         overrides=tuple(draw(st.lists(overrides(around), max_size=2))),
+        holidays=tuple(around.date() + timedelta(days=n) for n in draw(st.sets(st.integers(-2, 2), max_size=2))),
+        unstaffed=tuple(draw(st.lists(restrictions(), max_size=1))),
     )
 
 

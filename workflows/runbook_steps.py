@@ -339,7 +339,7 @@ class Steps(RunCore):
             rule=rule,
             requester=requester.person if requester else "",
             now=workflow.now(),
-            eligible=tuple(person.person for person in found.people),
+            eligible=tuple(person.person for person in found.people if not person.shadow),
         )
         self._set(question=question, questions=question.number, reminded=False, extended=False)
         self._log(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
@@ -31,6 +31,9 @@ class MainFile(Strict):
     public_url: str = Field("", pattern=r"^$|^https?://")
     """Where people open incident pages; empty: what the process's settings say."""
     time_zone: str = "UTC"
+    team_size: Literal["small", "medium", "large"] | None = None
+    """Small: one rotation is enough. Medium: a rotation per kind of service is advised. Large: several
+    rotations, and somebody on call day and night, or the folder does not load (M-14, S-097)."""
     business_hours: tuple[str, ...] = ("mon-fri 09:00-17:00",)
     holidays: tuple[str, ...] = ()
     channels: dict[str, AnyChannel] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mainstay.config.documents import Document, Documents
@@ -10,6 +11,7 @@ from mainstay.config.folder import Folder, read_folder
 from mainstay.config.model import Config
 from mainstay.config.parts import LevelChange, Overlay, OverlayPolicy
 from mainstay.config.references import References
+from mainstay.config.rosters import with_holidays
 from mainstay.config.suggest import close
 from mainstay.domain.escalation import EscalationPolicy
 from mainstay.domain.positioned import Problem
@@ -29,15 +31,19 @@ def load(folder: Path, overlay: str = "") -> Config:
     return config
 
 
-def check(folder: Path, overlay: str = "") -> tuple[Config | None, tuple[Problem, ...]]:
-    """The value, or None if there are errors, and all errors and warnings in the order of the files."""
+def check(folder: Path, overlay: str = "", at: datetime | None = None) -> tuple[Config | None, tuple[Problem, ...]]:
+    """The value, or None if there are errors, and all errors and warnings in the order of the files.
+
+    Schedules are looked at from ``at`` (now, if it is not given) for four weeks.
+    """
+    at = at or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     documents = Documents(folder)
     if not folder.is_dir():
         return None, (Problem(str(folder), 1, 1, "there is no such folder"),)
     read = read_folder(documents)
     severity = read.severity.value if read.severity else SeverityFile()
     profile = severity.known().get(severity.profile)
-    documents.problems += References(read, profile).check()
+    documents.problems += References(read, profile, at).check()
     documents.problems += _runbook_problems(read)
     chosen = _overlay(documents, read, overlay)
     problems = tuple(dict.fromkeys(sorted(documents.problems, key=lambda p: (p.file, p.line, p.column))))
@@ -82,7 +88,7 @@ def _config(
         people={handle: person.person(handle) for handle, person in people.items()},
         teams={name: team.team(name) for name, team in teams.items()},
         services={one.value.name: one.value for one in read.services},
-        schedules={one.value.name: one.value for one in read.schedules},
+        schedules={one.value.name: with_holidays(one.value, main.holidays) for one in read.schedules},
         policies={p.name: _timed(p, over.policies.get(p.name, OverlayPolicy())) for p in policies},
         profile=profile,
         profiles=severity.known() | {profile.name: profile},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from typing import Any
 
+from mainstay.config import rosters
 from mainstay.config.documents import Document
 from mainstay.config.files import PeopleFile, PolicyFile
 from mainstay.config.folder import Folder
@@ -17,7 +19,6 @@ from mainstay.domain.calendar import Calendar
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.escalation import Target
 from mainstay.domain.lifecycle import ROLES
-from mainstay.domain.oncall.lint import lint_policy
 from mainstay.domain.oncall.rotation import zone
 from mainstay.domain.oncall.schedule import Schedule
 from mainstay.domain.positioned import Path, Problem
@@ -40,8 +41,9 @@ _TARGETS = {"person": "people", "team": "teams", "schedule": "schedules"}
 class References:
     """Checks one folder. Each method yields problems; ``check`` is all of them."""
 
-    def __init__(self, folder: Folder, profile: SeverityProfile | None) -> None:
+    def __init__(self, folder: Folder, profile: SeverityProfile | None, at: datetime) -> None:
         self._folder = folder
+        self._at = at
         self._profile = profile
         self._names = _names(folder)
 
@@ -56,6 +58,7 @@ class References:
             yield from self._schedule(schedule)
         for policy in self._folder.policies:
             yield from self._policy(policy)
+        yield from rosters.problems(self._folder, self._at)
         yield from self._severity()
         yield from self._routes()
         yield from self._approvals()
@@ -225,8 +228,6 @@ class References:
         for index, step in enumerate(policy.steps):
             yield from self._targets(document, ("steps", index, "targets"), step.targets)
         yield from self._targets(document, ("last_resort",), policy.last_resort)
-        for warned in lint_policy(policy.policy()):
-            yield document.problem((), f"{warned.subject}: {warned.message}", warning=True)
 
     def _targets(self, document: Document[Any], at: Path, targets: Iterable[Target]) -> Iterator[Problem]:
         for index, target in enumerate(targets):

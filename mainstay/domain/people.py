@@ -62,4 +62,6 @@ class ResolvedTarget(Strict):
     person: str
     via: str = ""
     """Why this person: ``schedule payments-primary`` or ``team payments``."""
+    shadow: bool = False
+    """Learns the work: gets a copy of the page, and the page does not count on an answer (S-093)."""
     methods: tuple[ResolvedMethod, ...] = Field(default=())

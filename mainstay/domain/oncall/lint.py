@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, time, timedelta
 from itertools import pairwise
 from typing import Literal
@@ -12,8 +12,9 @@ from mainstay.domain.escalation import EscalationPolicy
 from mainstay.domain.model import Record
 from mainstay.domain.oncall.rotation import zone
 from mainstay.domain.oncall.schedule import Layer, Schedule, Shift
-from mainstay.domain.oncall.shifts import shifts
+from mainstay.domain.oncall.shifts import on_call, shifts
 from mainstay.domain.people import Person
+from mainstay.domain.positioned import Path as Keys
 
 Rule = Literal[
     "gap",
@@ -28,6 +29,7 @@ Rule = Literal[
     "no-steps",
     "no-last-resort",
     "no-backup",
+    "no-secondary",
 ]
 LONGEST_SHIFT = timedelta(hours=8)
 SHORTEST_REST = timedelta(hours=16)
@@ -44,6 +46,8 @@ class Warned(Record):
     rule: Rule
     subject: str
     message: str
+    path: Keys = ()
+    """Where in the schedule's or policy's file: ``("layers", 1)``."""
 
 
 def lint_schedule(
@@ -54,14 +58,14 @@ def lint_schedule(
     warnings = (
         *_gaps(schedule, found),
         *_loads(schedule, found),
-        *(warned for layer in schedule.layers for warned in _layer(schedule, layer)),
+        *(warned for number, layer in enumerate(schedule.layers) for warned in _layer(schedule, layer, number)),
         *_contacts(schedule, people),
     )
     return tuple(dict.fromkeys(warnings))
 
 
 def _gaps(schedule: Schedule, found: tuple[Shift, ...]) -> Iterator[Warned]:
-    gaps = [shift for shift in found if shift.person is None]
+    gaps = [shift for shift in found if shift.person is None and not shift.layer]
     if gaps:
         total = sum((gap.end - gap.start for gap in gaps), timedelta(0))
         first = f"{gaps[0].start:%a %Y-%m-%d %H:%M} UTC"
@@ -82,11 +86,16 @@ def stints(found: tuple[Shift, ...], person: str) -> list[tuple[datetime, dateti
 
 
 def _loads(schedule: Schedule, found: tuple[Shift, ...]) -> Iterator[Warned]:
-    for person in sorted({shift.person for shift in found if shift.person is not None}):
-        worked = stints(found, person)
-        longest = max(end - start for start, end in worked)
-        if longest > LONGEST_SHIFT:
-            yield _warned(schedule, "long-shift", f"{person} is on call for {show(longest)} at a stretch; advised: 8 h")
+    worked_by = {
+        person: stints(found, person)
+        for person in sorted({shift.person for shift in found if shift.person is not None})
+    }
+    longest = {person: max(end - start for start, end in worked) for person, worked in worked_by.items()}
+    tired = [person for person, stretch in longest.items() if stretch > LONGEST_SHIFT]
+    if tired:
+        text = f"{_listed(tired)} on call for up to {show(max(longest.values()))} at a stretch; advised: 8 h"
+        yield _warned(schedule, "long-shift", text)
+    for person, worked in worked_by.items():
         rests = [(after[0] - before[1], before) for before, after in pairwise(worked)]
         if rests and min(rests)[0] < SHORTEST_REST:
             yield _warned(
@@ -98,20 +107,34 @@ def _loads(schedule: Schedule, found: tuple[Shift, ...]) -> Iterator[Warned]:
             yield _warned(schedule, "no-days-off", f"{person} has less than 2 days off after a week on call")
 
 
-def _layer(schedule: Schedule, layer: Layer) -> Iterator[Warned]:
+def _listed(people: list[str]) -> str:
+    if len(people) == 1:
+        return f"{people[0]} is"
+    more = f" and {len(people) - 3} more" if len(people) > 3 else ""
+    return f"{', '.join(people[:3])}{more} are"
+
+
+def _layer(schedule: Schedule, layer: Layer, number: int) -> Iterator[Warned]:
+    if layer.shadow:
+        return
+    for warned in _turns(schedule, layer):
+        yield warned.model_copy(update={"path": ("layers", number)})
+
+
+def _turns(schedule: Schedule, layer: Layer) -> Iterator[Warned]:
     people = len(set(layer.people))
     if people < SMALLEST_ROTATION:
         yield _warned(schedule, "small-rotation", f"{layer.name} has {people} people, below {SMALLEST_ROTATION}")
     hand_off = layer.start.astimezone(zone(layer.time_zone or schedule.time_zone)).time()
     for window in layer.restrictions:
-        if layer.turn >= timedelta(days=1) and _inside(hand_off, window.start, window.end):
+        if layer.longest_turn >= timedelta(days=1) and _inside(hand_off, window.start, window.end):
             yield _warned(
                 schedule,
                 "turn-inside-window",
                 f"{layer.name} changes hands at {hand_off:%H:%M}, within its window "
                 f"{window.start:%H:%M}–{window.end:%H:%M}: start the turns at {window.start:%H:%M}",
             )
-    long_turn = layer.turn >= WEEK_ON_CALL and not layer.restrictions
+    long_turn = layer.longest_turn >= WEEK_ON_CALL and not layer.restrictions
     if long_turn and not _WORKING[0] <= hand_off < _WORKING[1]:
         yield _warned(
             schedule,
@@ -153,3 +176,66 @@ def lint_policy(policy: EscalationPolicy) -> tuple[Warned, ...]:
         ),
     )
     return tuple(Warned(rule=rule, subject=subject, message=text) for holds, rule, text in facts if holds)
+
+
+def lint_coverage(policy: EscalationPolicy, schedules: Mapping[str, Schedule], start: datetime) -> tuple[Warned, ...]:
+    """A second step that names a schedule should have somebody else there at every moment (S-074)."""
+    first, second = (_schedules_of(policy, number, schedules) for number in (0, 1))
+    if not first or not second:
+        return ()
+    for at in _moments((*first, *second), start):
+        primary, secondary = _people(first, at), _people(second, at)
+        if primary and not secondary - primary:
+            who = f"the same person ({', '.join(sorted(secondary))})" if secondary else "nobody"
+            text = f"at {at:%a %Y-%m-%d %H:%M} UTC its second step pages {who}: that shift has no secondary"
+            return (Warned(rule="no-secondary", subject=f"policy {policy.name}", message=text, path=("steps", 1)),)
+    return ()
+
+
+def uncovered(policy: EscalationPolicy, schedules: Mapping[str, Schedule], start: datetime) -> datetime | None:
+    """The first moment in four weeks when the policy's first step pages nobody; None: it is covered day and night.
+
+    A person or a team in the first step is there always. A gap on purpose is a gap here (S-097).
+    """
+    if not policy.steps:
+        return start
+    if any(target.kind != "schedule" for target in policy.steps[0].targets):
+        return None
+    first = _schedules_of(policy, 0, schedules)
+    return next((at for at in _moments(first, start) if not _people(first, at)), None)
+
+
+def _schedules_of(policy: EscalationPolicy, step: int, schedules: Mapping[str, Schedule]) -> tuple[Schedule, ...]:
+    """Those that the step names; none when it also pages people who are always there."""
+    targets = policy.steps[step].targets if step < len(policy.steps) else ()
+    if any(target.kind != "schedule" for target in targets):
+        return ()
+    return tuple(schedules[target.name] for target in targets if target.name in schedules)
+
+
+def _moments(schedules: Iterable[Schedule], start: datetime) -> list[datetime]:
+    """When anything changes hands in the four weeks from ``start``, and ``start`` itself."""
+    found = {shift.start for each in schedules for shift in shifts(each, start, start + LOOK_AHEAD)}
+    return sorted(found | {start})
+
+
+def _people(schedules: Iterable[Schedule], at: datetime) -> set[str]:
+    found = (on_call(each, at) for each in schedules)
+    return {shift.person for shift in found if shift and shift.person}
+
+
+def lint_all(
+    schedules: Mapping[str, Schedule],
+    policies: Mapping[str, EscalationPolicy],
+    people: Mapping[str, Person],
+    start: datetime,
+) -> tuple[Warned, ...]:
+    """Everything that is unwise, schedules first."""
+    return (
+        *(warned for schedule in schedules.values() for warned in lint_schedule(schedule, start, people)),
+        *(
+            warned
+            for policy in policies.values()
+            for warned in (*lint_policy(policy), *lint_coverage(policy, schedules, start))
+        ),
+    )

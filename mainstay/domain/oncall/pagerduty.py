@@ -38,6 +38,7 @@ class WeeklyRestriction(Strict):
 class PagerDutyLayer(Strict):
     name: str
     start: AwareDatetime
+    end: AwareDatetime | None = None
     rotation_virtual_start: AwareDatetime
     rotation_turn_length_seconds: int = Field(ge=60)
     users: tuple[User, ...]
@@ -50,7 +51,11 @@ class PagerDutySchedule(Strict):
     layers: tuple[PagerDutyLayer, ...]
 
     def schedule(self) -> Schedule:
-        """The same as a schedule of ours: turns are counted from the virtual start, people are user ids."""
+        """The same as a schedule of ours: turns are counted from the virtual start, people are user ids.
+
+        Where a layer starts with its first turn the grid extends before it, as in schedules of ours; where it
+        starts at another time it counts from then on.
+        """
         return Schedule(name=self.name, time_zone=self.time_zone, layers=tuple(_layer(layer) for layer in self.layers))
 
 
@@ -59,6 +64,8 @@ def _layer(layer: PagerDutyLayer) -> Layer:
         name=layer.name,
         people=tuple(user.id for user in layer.users),
         start=layer.rotation_virtual_start,
+        active_from=layer.start if layer.start != layer.rotation_virtual_start else None,
+        active_until=layer.end,
         turn=timedelta(seconds=layer.rotation_turn_length_seconds),
         restrictions=tuple(part for given in layer.restrictions for part in _restrictions(given)),
     )

@@ -39,6 +39,11 @@ def resolve(
                 handle,
                 ResolvedTarget(person=handle, via=str(target), methods=methods(people.get(handle))),
             )
+        for handle in _shadows(target, at, schedules) if handles else ():
+            copy = ResolvedTarget(
+                person=handle, via=f"{target} (shadow)", shadow=True, methods=methods(people.get(handle))
+            )
+            found.setdefault(handle, copy)
     return ResolvedTargets(people=tuple(found.values()), empty=tuple(empty))
 
 
@@ -65,6 +70,15 @@ def _behind(
                 yield person
         case _:
             assert_never(target.kind)
+
+
+def _shadows(target: Target, at: datetime, schedules: Mapping[str, Schedule]) -> Iterator[str]:
+    """Who learns on the schedule at ``at``; with nobody on call there is nobody to learn from."""
+    schedule = schedules.get(target.name) if target.kind == "schedule" else None
+    for each in schedule.shadowing if schedule else ():
+        shift = on_call(each, at)
+        if shift and shift.person:
+            yield shift.person
 
 
 def person_on_call(schedule: Schedule, at: datetime, overrides: tuple[Override, ...] = ()) -> str | None:

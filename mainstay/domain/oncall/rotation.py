@@ -9,8 +9,9 @@ Inside, instants are naive datetimes in UTC, which compare and hash several time
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from calendar import monthrange
+from collections.abc import Collection, Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from mainstay.domain.oncall.schedule import Layer, Restriction
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WHOLE_DAY = Restriction(start=time(0), end=time(0))
 
 
 class Span(NamedTuple):
@@ -54,12 +56,33 @@ def turns(layer: Layer, tz: ZoneInfo, start: datetime, end: datetime) -> Iterato
     """The turns that touch [start, end), in order, without gap or overlap."""
     origin = layer.start.astimezone(tz).replace(tzinfo=None)
     # Two days on either side cover every offset and every change of the clock
-    first = (start - 2 * _DAY - origin) // layer.turn
-    last = (end + 2 * _DAY - origin) // layer.turn + 1
-    begins = ((k, instant(origin + k * layer.turn, tz)) for k in range(first, last + 1))
+    walls = _anchors(layer, origin, start - 2 * _DAY, end + 2 * _DAY)
+    begins = ((k, instant(wall, tz)) for k, wall in walls)
     for (number, begin), (_, finish) in pairwise(begins):
         if begin < finish and finish > start and begin < end:
             yield Turn(begin, finish, layer.people[number % len(layer.people)], number)
+
+
+def _anchors(layer: Layer, origin: datetime, start: datetime, end: datetime) -> Iterator[tuple[int, datetime]]:
+    """Number and wall time of the hand-offs, from the last before ``start`` to the first after ``end``."""
+    if layer.months is None:
+        first, last = (start - origin) // layer.turn, (end - origin) // layer.turn + 1
+        return ((k, origin + k * layer.turn) for k in range(first, last + 1))
+    # A clamped anchor may come before or after the day that a mere count of months finds: one more on each side
+    first = _months(origin, start) // layer.months - 1
+    last = _months(origin, end) // layer.months + 1
+    return ((k, _months_later(origin, k * layer.months)) for k in range(first, last + 1))
+
+
+def _months(origin: datetime, to: datetime) -> int:
+    return (to.year - origin.year) * 12 + to.month - origin.month
+
+
+def _months_later(origin: datetime, months: int) -> datetime:
+    """The same day of the month, or the last one where the month is shorter; always counted from ``origin``."""
+    years, month = divmod(origin.month - 1 + months, 12)
+    year = origin.year + years
+    return origin.replace(year=year, month=month + 1, day=min(origin.day, monthrange(year, month + 1)[1]))
 
 
 def windows(restrictions: tuple[Restriction, ...], tz: ZoneInfo, start: datetime, end: datetime) -> list[Span]:
@@ -72,6 +95,31 @@ def windows(restrictions: tuple[Restriction, ...], tz: ZoneInfo, start: datetime
         for span in window(restriction, tz, day)
         if span.end > start and span.start < end
     )
+    return _merged(spans)
+
+
+def holidays(days: Collection[date], tz: ZoneInfo) -> list[Span]:
+    """The days from midnight to midnight, in order, those that touch as one."""
+    return _merged(sorted(span for day in days for span in window(_WHOLE_DAY, tz, day)))
+
+
+def without(spans: list[Span], start: datetime, end: datetime) -> list[Span]:
+    """What of [start, end) is not in ``spans``, which are in order."""
+    marks = [start, *(mark for span in spans for mark in span), end]
+    return [Span(a, b) for a, b in zip(marks[::2], marks[1::2], strict=True) if a < b]
+
+
+def both(one: list[Span], other: list[Span]) -> list[Span]:
+    """What is in both, each in order."""
+    return [
+        Span(max(a.start, b.start), min(a.end, b.end))
+        for a in one
+        for b in other
+        if a.start < b.end and b.start < a.end
+    ]
+
+
+def _merged(spans: list[Span]) -> list[Span]:
     merged: list[Span] = []
     for span in spans:
         if merged and span.start <= merged[-1].end:

@@ -10,12 +10,14 @@ import weakref
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from itertools import groupby, islice
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from mainstay.domain.errors import InvalidArgument
-from mainstay.domain.oncall.rotation import Span, turns, windows, zone
-from mainstay.domain.oncall.schedule import Override, Schedule, Shift
+from mainstay.domain.oncall.rotation import Span, both, holidays, turns, windows, without, zone
+from mainstay.domain.oncall.schedule import Layer, Override, Schedule, Shift
 
 _BLOCK = timedelta(days=32)
 _MOST_BLOCKS = 256
@@ -25,6 +27,7 @@ _LONGEST = timedelta(days=400)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC inside, see rotation
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+_ALWAYS = Span(datetime(1890, 1, 1), datetime(2210, 1, 1))  # noqa: DTZ001 - naive UTC
 
 
 class _Source(NamedTuple):
@@ -46,6 +49,7 @@ class _Piece(NamedTuple):
 
 
 _NOBODY = _Source(None, "", 0, 0)
+_UNSTAFFED = _Source(None, "unstaffed", 0, 0)
 
 
 class Roster:
@@ -55,8 +59,11 @@ class Roster:
         self._layers = tuple(
             (number, layer, zone(layer.time_zone or schedule.time_zone))
             for number, layer in enumerate(schedule.layers)
-            if layer.people
+            if layer.people and not layer.shadow
         )
+        self._zone = zone(schedule.time_zone)
+        self._holidays = schedule.holidays
+        self._unstaffed = schedule.unstaffed
         self._overrides = tuple(
             _Piece(
                 _naive(max(override.start, _EARLIEST)),
@@ -65,7 +72,7 @@ class Roster:
             )
             for number, override in enumerate(schedule.overrides + overrides)
         )
-        longest = [layer.turn for _, layer, _ in self._layers] + [p.end - p.start for p in self._overrides]
+        longest = [layer.longest_turn for _, layer, _ in self._layers] + [p.end - p.start for p in self._overrides]
         self._margin = min(max(longest, default=timedelta(0)), _LONGEST) + _WEEK
         self._blocks: dict[int, tuple[list[datetime], list[Shift]]] = {}
 
@@ -117,11 +124,25 @@ class Roster:
                 _Piece(t.start, t.end, _Source(t.person, layer.name, number, t.number))
                 for t in turns(layer, tz, start, end)
             )
-            if layer.restrictions:
-                yield from _within(pieces, windows(layer.restrictions, tz, start, end))
-            else:
-                yield from pieces
+            spans = self._active(layer, tz, start, end)
+            yield from pieces if spans is None else _within(pieces, spans)
+        for span in windows(self._unstaffed, self._zone, start, end) if self._unstaffed else ():
+            yield _Piece(span.start, span.end, _UNSTAFFED)
         yield from self._overrides
+
+    def _active(self, layer: Layer, tz: ZoneInfo, start: datetime, end: datetime) -> list[Span] | None:
+        """When the layer counts; None: always. What restricts it adds up."""
+        parts: list[list[Span]] = []
+        if layer.restrictions:
+            parts.append(windows(layer.restrictions, tz, start, end))
+        if layer.holidays != "count":
+            free = holidays(self._holidays, tz)
+            parts.append(free if layer.holidays == "only" else without(free, *_ALWAYS))
+        if layer.active_from or layer.active_until:
+            since = _naive(max(layer.active_from, _EARLIEST)) if layer.active_from else _ALWAYS.start
+            until = _naive(min(layer.active_until, _LATEST)) if layer.active_until else _ALWAYS.end
+            parts.append([Span(since, until)])
+        return reduce(both, parts) if parts else None
 
 
 def _within(pieces: Iterator[_Piece], spans: list[Span]) -> Iterator[_Piece]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from mainstay.domain.escalation import EscalationPolicy, Step, Target
-from mainstay.domain.oncall.lint import lint_policy, lint_schedule
+from mainstay.domain.oncall.lint import lint_coverage, lint_policy, lint_schedule, uncovered
 from mainstay.domain.oncall.schedule import Layer, Restriction, Schedule
 from mainstay.domain.people import ContactMethod, Person
 from tests.domain.oncall.samples import FOLLOW_THE_SUN
@@ -133,3 +133,44 @@ BOB = Target(kind="person", name="bob")
 def test_policies(policy: EscalationPolicy, expected: list[str]) -> None:
     """A policy without steps, a stand-in or a last resort is warned about."""
     assert [w.rule for w in lint_policy(policy)] == expected
+
+
+def rota(name: str, people: tuple[str, ...], **fields: object) -> Schedule:
+    return Schedule(name=name, layers=(layer(people, **fields),))  # type: ignore[arg-type]
+
+
+def steps(*schedules: str) -> EscalationPolicy:
+    targets = [Target(kind="schedule", name=name) for name in schedules]
+    return EscalationPolicy(name="p", steps=tuple(Step(targets=(target,)) for target in targets))
+
+
+@pytest.mark.capability("S-074")
+@pytest.mark.parametrize(
+    ("secondary", "expected"),
+    [
+        pytest.param(rota("second", ("bob", "carol", "alice")), "", id="one turn further"),
+        pytest.param(rota("second", ("alice", "carol", "bob")), "the same person (alice)", id="twice the same"),
+        pytest.param(rota("second", ("bob", "carol", "alice"), hours=(0, 8)), "nobody", id="a gap"),
+    ],
+)
+def test_a_shift_without_a_secondary(secondary: Schedule, expected: str) -> None:
+    """Given a shift for which the second step has nobody, or the primary again, then lint warns when."""
+    known = {"first": rota("first", ("alice", "bob", "carol")), "second": secondary}
+    found = lint_coverage(steps("first", "second"), known, START)
+    assert [w.rule for w in found] == (["no-secondary"] if expected else [])
+    assert all(expected in w.message and w.path == ("steps", 1) for w in found)
+
+
+def test_gaps_on_purpose_are_no_warning_and_no_coverage() -> None:
+    """An unstaffed night is meant, so no gap is warned about; covered day and night it is not."""
+    night = Restriction(start=time(22), end=time(6))
+    quiet = Schedule(name="first", layers=(layer(),), unstaffed=(night,))
+    assert "gap" not in rules(quiet)
+    assert uncovered(steps("first"), {"first": quiet}, START) == START
+    assert uncovered(steps("first"), {"first": rota("first", FIVE)}, START) is None
+
+
+def test_warnings_say_which_layer() -> None:
+    """What is about one layer leads to it."""
+    found = lint_schedule(schedule(layer(), layer(("alice", "bob"))), START)
+    assert [w.path for w in found if w.rule == "small-rotation"] == [("layers", 1)]

@@ -99,8 +99,9 @@ def test_overrides_of_the_record_store_win() -> None:
     assert [p.person for p in ask("schedule:primary", overrides=(swap("bob"),)).people] == ["bob"]
 
 
+@pytest.mark.capability("S-076")
 def test_specialty_rotations() -> None:
-    """Given a target that names the database rotation, then the frontend's is not paged."""
+    """Given a service whose policy names the database rotation, then the frontend's is not paged."""
     schedules = {
         name: Schedule(name=name, layers=(Layer(name="l", people=(who,), start=AT),))
         for name, who in (("database", "alice"), ("frontend", "bob"))
@@ -116,3 +117,25 @@ def test_the_schedule_is_asked_at_the_instant() -> None:
     at = datetime(2023, 1, 1, 6, 30, tzinfo=UTC)
     found = resolve(target, at, schedules={"sun": FOLLOW_THE_SUN}, teams={}, people={})
     assert [p.person for p in found.people] == ["PXXXXX4"]
+
+
+@pytest.mark.capability("S-093")
+def test_a_shadow_gets_a_copy() -> None:
+    """Given a person in a shadow layer, then they get a copy of the page and never count as who is on call."""
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    base = Layer(name="l", people=("alice",), start=start)
+    learner = Layer(name="s", people=("bob", "zoe"), start=start, shadow=True)
+    target = Target(kind="schedule", name="primary")
+
+    def found(*layers: Layer) -> ResolvedTargets:
+        schedules = {"primary": Schedule(name="primary", layers=layers)}
+        return resolve((target,), start, schedules=schedules, teams={}, people={"bob": person("bob", "push")})
+
+    people = found(base, learner).people
+    assert [(p.person, p.via, p.shadow) for p in people] == [
+        ("alice", "schedule primary", False),
+        ("bob", "schedule primary (shadow)", True),
+    ]
+    assert [m.method for m in people[1].methods] == ["push"]
+    assert found(learner).people == ()
+    assert found(learner).empty == ("schedule primary",)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import time as clock
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
+from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.domain.errors import InvalidArgument
+from mainstay.domain.oncall.pagerduty import PagerDutySchedule
 from mainstay.domain.oncall.schedule import Layer, Override, Restriction, Schedule
 from mainstay.domain.oncall.shifts import Roster, on_call, shifts
 from tests.domain.oncall.samples import FOLLOW_THE_SUN
-from tests.strategies import AROUND_CHANGES, DAYS, minutes, schedules
+from tests.strategies import AROUND_CHANGES, DAYS, ZONES, minutes, schedules
 
 MINUTE = timedelta(minutes=1)
 
@@ -30,7 +34,8 @@ class MinuteByMinute:
     def __init__(self, schedule: Schedule, start: datetime, count: int) -> None:
         self.schedule, self.start, self.count = schedule, start, count
         self.walls = {
-            name: self._watch(name) for name in {layer.time_zone or schedule.time_zone for layer in schedule.layers}
+            name: self._watch(name)
+            for name in {schedule.time_zone, *(layer.time_zone or schedule.time_zone for layer in schedule.layers)}
         }
 
     def _watch(self, name: str) -> list[tuple[datetime, datetime]]:
@@ -51,14 +56,37 @@ class MinuteByMinute:
         for layer in self.schedule.layers:
             zone = layer.time_zone or self.schedule.time_zone
             highest, lowest = self.walls[zone][n]
+            if not (layer.active_from or now) <= now < (layer.active_until or now + MINUTE):
+                continue
+            if layer.holidays != "count" and self._holiday(highest, lowest) != (layer.holidays == "only"):
+                continue
             if layer.restrictions and not any(self._open(r, highest, lowest) for r in layer.restrictions):
                 continue
             origin = layer.start.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-            person = layer.people[(highest - origin) // layer.turn % len(layer.people)]
+            person = layer.people[self._turns_begun(layer, origin, highest) % len(layer.people)]
+        highest, lowest = self.walls[self.schedule.time_zone][n]
+        if any(self._open(r, highest, lowest) for r in self.schedule.unstaffed):
+            person = None
         for override in self.schedule.overrides:
             if override.start <= now < override.end:
                 person = override.person
         return person
+
+    def _turns_begun(self, layer: Layer, origin: datetime, highest: datetime) -> int:
+        """Counted one by one with dateutil, whose months clamp to the end of a short one."""
+        if layer.months is None:
+            return (highest - origin) // layer.turn
+        number = 0
+        while origin + relativedelta(months=number * layer.months) > highest:
+            number -= 1
+        while origin + relativedelta(months=(number + 1) * layer.months) <= highest:
+            number += 1
+        return number
+
+    def _holiday(self, highest: datetime, lowest: datetime) -> bool:
+        """The clock has shown the day's first midnight, and will still show less than its last."""
+        midnights = [datetime.combine(day, time()) for day in self.schedule.holidays]
+        return any(highest >= midnight and lowest < midnight + timedelta(days=1) for midnight in midnights)
 
     def _open(self, window: Restriction, highest: datetime, lowest: datetime) -> bool:
         for back in range(-1, 4):
@@ -257,3 +285,147 @@ def test_look_ups_are_fast() -> None:
     for at in instants:
         on_call(FOLLOW_THE_SUN, at)
     assert clock.perf_counter() - began < 5
+
+
+def monthly(day: str, months: int = 1) -> Schedule:
+    layer = Layer(name="m", people=("alice", "bob", "carol"), start=datetime.fromisoformat(day), months=months)
+    return Schedule(name="x", time_zone="Europe/Berlin", layers=(layer,))
+
+
+def test_the_end_of_the_month_clamps_and_comes_back() -> None:
+    """A monthly hand-off on the 31st is on the last day of short months, in leap years too, and on the 31st again."""
+    found = shifts(
+        monthly("2027-10-31T09:00+01:00"), datetime(2027, 11, 1, tzinfo=UTC), datetime(2028, 5, 1, tzinfo=UTC)
+    )
+    assert [f"{s.start.astimezone(ZoneInfo('Europe/Berlin')):%m-%d %H:%M} {s.person}" for s in found[1:]] == [
+        "11-30 09:00 bob",
+        "12-31 09:00 carol",
+        "01-31 09:00 alice",
+        "02-29 09:00 bob",
+        "03-31 09:00 carol",
+        "04-30 09:00 alice",
+    ]
+
+
+def test_every_quarter_also_before_the_start() -> None:
+    """Turns of three months extend before their start, clamped the same way."""
+    found = shifts(
+        monthly("2026-08-31T00:00+02:00", 3), datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    )
+    assert [f"{s.start.astimezone(ZoneInfo('Europe/Berlin')):%m-%d} {s.person}" for s in found[1:]] == [
+        "02-28 bob",
+        "05-31 carol",
+        "08-31 alice",
+        "11-30 bob",
+    ]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "Africa/Cairo", "America/Havana"])
+def test_a_day_is_twenty_four_hours_of_the_clock(zone: str) -> None:
+    """Daily × 1 and hourly × 24 are the same rotation, over a year of clock changes."""
+    year = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    assert shifts(daily("02:30", zone), *year) == shifts(daily("02:30", zone, timedelta(hours=24)), *year)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_windows_that_meet_leave_no_hole(data: st.DataObject) -> None:
+    """Two layers whose windows meet cover every minute, whatever the clock does where they meet."""
+    around = data.draw(st.sampled_from(AROUND_CHANGES))
+    zone = data.draw(st.sampled_from(ZONES))
+    cut, other = (time(data.draw(st.integers(0, 23)), data.draw(st.sampled_from((0, 15, 30, 45)))) for _ in "ab")
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    one = Layer(name="one", people=("alice",), start=start, restrictions=(Restriction(start=cut, end=other),))
+    two = Layer(name="two", people=("bob",), start=start, restrictions=(Restriction(start=other, end=cut),))
+    schedule = Schedule(name="x", time_zone=zone, layers=(one, two))
+    assert all(s.person for s in shifts(schedule, around - timedelta(days=3), around + timedelta(days=3)))
+
+
+def test_holidays_belong_to_the_holiday_layer() -> None:
+    """A layer that skips holidays and one that counts only then share a year without gap, in the layer's zone."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    usual = Layer(name="usual", people=("alice",), start=start, turn=timedelta(days=36500), holidays="skip")
+    feast = Layer(name="feast", people=("bob",), start=start, turn=timedelta(days=36500), holidays="only")
+    days = (date(2026, 12, 24), date(2026, 12, 25), date(2026, 12, 31))
+    schedule = Schedule(name="x", time_zone="Europe/Berlin", layers=(usual, feast), holidays=days)
+    found = shifts(schedule, start, datetime(2027, 1, 1, 12, tzinfo=UTC))
+    assert [f"{s.person} {s.start:%m-%d %H}" for s in found] == [
+        "alice 01-01 00",
+        "bob 12-23 23",
+        "alice 12-25 23",
+        "bob 12-30 23",
+        "alice 12-31 23",
+    ]
+
+
+def test_a_temporary_layer_counts_only_while_it_is_active() -> None:
+    """A temporary schedule takes over for a week and gives back; its turns are counted from its own start."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    crew = Layer(
+        name="launch",
+        people=("dave", "erin"),
+        start=start,
+        turn=timedelta(days=1),
+        active_from=start + timedelta(days=9, hours=12),
+        active_until=start + timedelta(days=11, hours=6),
+    )
+    base = Layer(name="base", people=("alice",), start=start)
+    schedule = Schedule(name="x", layers=(base, crew))
+    found = shifts(schedule, start + timedelta(days=9), start + timedelta(days=12))
+    assert [(s.person, f"{s.start:%d %H}") for s in found] == [
+        ("alice", "10 00"),
+        ("erin", "10 12"),
+        ("dave", "11 00"),
+        ("erin", "12 00"),
+        ("alice", "12 06"),
+    ]
+
+
+def test_a_gap_on_purpose_is_a_gap_that_says_so() -> None:
+    """Nobody is on call in an unstaffed window, though a layer counts then; an override still brings somebody."""
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    night = Restriction(start=time(22), end=time(6))
+    stand_in = Override(person="bob", start=start + timedelta(hours=23), end=start + timedelta(hours=24))
+    schedule = Schedule(
+        name="x", layers=(Layer(name="l", people=("alice",), start=start),), unstaffed=(night,), overrides=(stand_in,)
+    )
+    found = shifts(schedule, start + timedelta(hours=12), start + timedelta(hours=36))
+    assert [(s.person, s.layer, f"{s.start:%H}") for s in found] == [
+        ("alice", "l", "12"),
+        (None, "unstaffed", "22"),
+        ("bob", "override", "23"),
+        (None, "unstaffed", "00"),
+        ("alice", "l", "06"),
+    ]
+
+
+def test_a_shadow_is_never_on_call() -> None:
+    """A shadow layer changes nothing in who is on call; on its own it is a gap."""
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    base, learner = (
+        Layer(name="l", people=("alice",), start=start),
+        Layer(name="s", people=("zoe",), start=start, shadow=True),
+    )
+    assert on_call(Schedule(name="x", layers=(learner,)), start) is None
+    both = shifts(Schedule(name="x", layers=(base, learner)), start, start + timedelta(days=30))
+    assert both == shifts(Schedule(name="x", layers=(base,)), start, start + timedelta(days=30))
+
+
+EXAMPLE_SCHEDULES = sorted(Path("examples/shop/schedules").glob("*.yaml"))
+
+
+def _example(path: Path) -> Schedule:
+    data = yaml.safe_load(path.read_text())
+    return PagerDutySchedule.model_validate(data).schedule() if "users" in data["layers"][0] else Schedule(**data)
+
+
+@pytest.mark.parametrize("path", EXAMPLE_SCHEDULES, ids=lambda path: path.stem)
+def test_a_year_of_each_example(path: Path) -> None:
+    """A quarter of an hour by a quarter of an hour, the shipped schedules say what a watched clock says."""
+    schedule = _example(path)
+    start, count = datetime(2026, 1, 1, tzinfo=UTC), 365 * 24 * 60
+    expected = MinuteByMinute(schedule, start, count)
+    at = Roster(schedule).at
+    wrong = [n for n in range(0, count, 15) if at(start + n * MINUTE).person != expected.at(n)]
+    assert EXAMPLE_SCHEDULES
+    assert not wrong
