@@ -389,6 +389,8 @@ def _node(name: str, zone: str) -> dict[str, Any]:
 
 def _audit_policy() -> dict[str, Any]:
     resources = [{"group": "apps", "resources": [*AUDITED, *(f"{name}/scale" for name in AUDITED)]}]
+    # The last are the custom resources of the made-up shop.
+    others = [{"group": group} for group in ("batch", "autoscaling", "networking.k8s.io", "shop.example")]
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
@@ -397,7 +399,7 @@ def _audit_policy() -> dict[str, Any]:
             {
                 "level": "RequestResponse",
                 "verbs": ["create", "update", "patch", "delete"],
-                "resources": [*resources, {"group": "", "resources": ["services"]}],
+                "resources": [*resources, {"group": "", "resources": ["services", "configmaps"]}, *others],
             },
             {"level": "None"},
         ],

@@ -54,8 +54,11 @@ class Action(ABC, Generic[P]):
         """Pin the change on the live target. Raises refusals and what the cluster raises."""
 
     @abstractmethod
-    def observed(self, live: Raw) -> str:
-        """Digest of the UID and of the fields that the action writes or its decision read."""
+    def observed(self, live: Raw, value: Value) -> str:
+        """Digest of the UID and of the fields that the action writes or its decision read.
+
+        ``value`` is the one to go to, where the fields are told by it.
+        """
 
     @abstractmethod
     def stands_at(self, live: Raw, value: Value) -> bool:
@@ -67,7 +70,8 @@ class Action(ABC, Generic[P]):
 
     def drift(self, live: Raw, change: Change) -> str:
         """Why the change must not be made on what is there now; empty when it may. Forward changes only."""
-        return "" if self.observed(live) == change.observed else "it is no longer as it was when planned"
+        same = self.observed(live, _pinned(change.desired)) == change.observed
+        return "" if same else "it is no longer as it was when planned"
 
     async def apply(self, request: ApplyRequest) -> Applied:
         """Carry out a pinned change, or take it back, at most once however often this is called."""
@@ -108,15 +112,13 @@ class Action(ABC, Generic[P]):
             target=place.ref(live["metadata"]["uid"]),
             risk=self.spec.risk,
             undo=self.spec.undo,
-            observed=self.observed(live),
+            observed=self.observed(live, told["desired"]),
             **told,
         )
 
     @staticmethod
     def _goal(request: ApplyRequest) -> Value:
-        value = request.change.former if request.undo else request.change.desired
-        assert isinstance(value, dict), "a change is pinned with its values"
-        return value
+        return _pinned(request.change.former if request.undo else request.change.desired)
 
     def _settled(self, live: Raw, request: ApplyRequest, mark: Mark) -> Applied | None:
         """The answer if nothing is to be written; None if the patch may go out on what is there."""
@@ -131,9 +133,7 @@ class Action(ABC, Generic[P]):
         return _drifted(live, why) if why else None
 
     def _not_ours(self, live: Raw, change: Change) -> str:
-        desired = change.desired
-        assert isinstance(desired, dict), "a change is pinned with its values"
-        return "" if self.stands_at(live, desired) else "it is not as this step left it"
+        return "" if self.stands_at(live, _pinned(change.desired)) else "it is not as this step left it"
 
     async def _write(self, place: Place, live: Raw, value: Value, mark: Mark) -> dict[str, Any] | None:
         """The object as written; None when somebody else wrote first."""
@@ -158,6 +158,11 @@ class Action(ABC, Generic[P]):
             return _applied("changed", answer, f"written, but not read back ({type(fault).__name__})")
         detail = "" if self.stands_at(now, value) else "written, but reading back shows another value"
         return _applied("changed", answer, detail)
+
+
+def _pinned(value: JsonValue) -> Value:
+    assert isinstance(value, dict), "a change is pinned with its values"
+    return value
 
 
 def _unbound(body: Body) -> Body:

@@ -14,10 +14,7 @@ from activities.cluster.action import Action
 from activities.cluster.client import Clusters, Mutations
 from activities.cluster.envelope import Envelope
 from activities.cluster.halt import HaltGuard
-from activities.cluster.rollout_restart import RestartRollout
-from activities.cluster.rollout_undo import UndoRollout
-from activities.cluster.scale import ScaleReplicas
-from activities.cluster.service_switch import SwitchService
+from activities.cluster.registry import KINDS
 from activities.failures import classify
 from mainstay.domain.catalogue.spec import parse_parameters
 from mainstay.domain.change import Applied, ApplyRequest, Change
@@ -25,8 +22,6 @@ from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.template import render_value
 from mainstay.domain.work import PlanRequest
 
-KINDS: tuple[type[Action[Any]], ...] = (UndoRollout, RestartRollout, ScaleReplicas, SwitchService)
-"""Every action; equal to the catalogue's, which a test holds."""
 HEARTBEAT_SECONDS = 1.0
 
 

@@ -16,8 +16,13 @@ _ROOTS = {
     "ControllerRevision": ("/apis/apps/v1", "controllerrevisions"),
     "Service": ("/api/v1", "services"),
     "Pod": ("/api/v1", "pods"),
+    "ConfigMap": ("/api/v1", "configmaps"),
+    "Ingress": ("/apis/networking.k8s.io/v1", "ingresses"),
+    "CronJob": ("/apis/batch/v1", "cronjobs"),
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
 }
+_CUSTOM = re.compile(r"(?P<plural>[a-z][a-z0-9]*)\.(?P<version>v\d+(?:(?:alpha|beta)\d+)?)\.(?P<group>[a-z0-9.-]+)")
+"""A custom resource as kubectl writes it in full: ``destinationrules.v1.networking.istio.io``."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -33,7 +38,7 @@ class Place:
 
     def __post_init__(self) -> None:
         """Raises InvalidArgument for a kind that is not known and for what cannot be a name."""
-        if self.kind not in _ROOTS:
+        if self.kind not in _ROOTS and not _CUSTOM.fullmatch(self.kind):
             raise InvalidArgument(f"kind {self.kind!r} is none of {', '.join(_ROOTS)}", field="target.kind")
         if not _NAMESPACE.fullmatch(self.namespace):
             raise InvalidArgument(f"{self.namespace[:80]!r} cannot be a namespace", field="target.namespace")
@@ -57,7 +62,10 @@ class Place:
 
 def collection(kind: str, namespace: str) -> str:
     """The path of all objects of a kind in a namespace."""
-    root, plural = _ROOTS[kind]
+    if custom := _CUSTOM.fullmatch(kind):
+        root, plural = f"/apis/{custom['group']}/{custom['version']}", custom["plural"]
+    else:
+        root, plural = _ROOTS[kind]
     return f"{root}/namespaces/{namespace}/{plural}"
 
 

@@ -12,7 +12,7 @@ from activities.cluster.client import Body, Style
 from activities.cluster.difference import unified
 from activities.cluster.envelope import by_hand, not_paused
 from activities.cluster.paths import Place
-from mainstay.domain.catalogue.actions import RolloutRestart
+from mainstay.domain.catalogue.workloads import RolloutRestart
 from mainstay.domain.change import Change
 from mainstay.domain.model import digest
 from mainstay.domain.revision import Raw
@@ -47,7 +47,7 @@ class RestartRollout(Action[RolloutRestart]):
             warnings=by_hand(live),
         )
 
-    def observed(self, live: Raw) -> str:
+    def observed(self, live: Raw, _: Value) -> str:
         return digest([live["metadata"]["uid"], _restarted_at(live)])
 
     def stands_at(self, live: Raw, value: Value) -> bool:

@@ -10,7 +10,7 @@ from activities.cluster.difference import unified
 from activities.cluster.envelope import by_hand, not_paused, settled
 from activities.cluster.history import history
 from activities.cluster.paths import Place
-from mainstay.domain.catalogue.actions import RolloutUndo
+from mainstay.domain.catalogue.workloads import RolloutUndo
 from mainstay.domain.change import Change
 from mainstay.domain.errors import WrongState
 from mainstay.domain.model import digest
@@ -65,7 +65,7 @@ class UndoRollout(Action[RolloutUndo]):
             **told,
         )
 
-    def observed(self, live: Raw) -> str:
+    def observed(self, live: Raw, _: Value) -> str:
         return digest([live["metadata"]["uid"], digest(plain_template(live["spec"]["template"]))])
 
     def stands_at(self, live: Raw, value: Value) -> bool:

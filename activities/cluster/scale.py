@@ -8,7 +8,7 @@ from activities.cluster.action import Action, Value
 from activities.cluster.client import Body, Style
 from activities.cluster.difference import unified
 from activities.cluster.paths import Place, collection
-from mainstay.domain.catalogue.actions import Scale
+from mainstay.domain.catalogue.autoscaling import Scale
 from mainstay.domain.change import Change
 from mainstay.domain.errors import WrongState
 from mainstay.domain.model import digest
@@ -52,7 +52,7 @@ class ScaleReplicas(Action[Scale]):
             warnings=await self._autoscalers(place),
         )
 
-    def observed(self, live: Raw) -> str:
+    def observed(self, live: Raw, _: Value) -> str:
         return digest([live["metadata"]["uid"], _replicas(live)])
 
     def stands_at(self, live: Raw, value: Value) -> bool:
@@ -71,7 +71,8 @@ class ScaleReplicas(Action[Scale]):
         try:
             found = await self._clusters[place.cluster].list(collection("HorizontalPodAutoscaler", place.namespace))
         except ApiException as refused:
-            return (f"whether an autoscaler owns the replicas could not be seen ({refused.status})",)
+            lacking = "grant the verb list on horizontalpodautoscalers"
+            return (f"whether an autoscaler owns the replicas could not be seen ({refused.status}: {lacking})",)
         return tuple(
             f"horizontalpodautoscaler/{entry['metadata']['name']} will set the replicas again"
             for entry in found

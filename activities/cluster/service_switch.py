@@ -10,7 +10,7 @@ from activities.cluster.action import Action, Value
 from activities.cluster.client import Body, Style
 from activities.cluster.difference import unified
 from activities.cluster.paths import Place, collection, selector_text
-from mainstay.domain.catalogue.actions import ServiceSwitch
+from mainstay.domain.catalogue.traffic import ServiceSwitch
 from mainstay.domain.change import Change
 from mainstay.domain.errors import WrongState
 from mainstay.domain.model import digest
@@ -54,7 +54,7 @@ class SwitchService(Action[ServiceSwitch]):
             already=already,
         )
 
-    def observed(self, live: Raw) -> str:
+    def observed(self, live: Raw, _: Value) -> str:
         return digest([live["metadata"]["uid"], _selector(live)])
 
     def stands_at(self, live: Raw, value: Value) -> bool:

@@ -18,6 +18,7 @@ from activities.cluster.actions import ClusterActions
 from activities.cluster.client import Clusters, Mutations
 from activities.cluster.envelope import Envelope
 from activities.cluster.halt import HaltGuard
+from activities.cluster.paths import collection
 from devstack.binaries import PARTS, cache_dir, ensure
 from devstack.cluster import Cluster
 from devstack.processes import eventually
@@ -26,13 +27,6 @@ from mainstay.domain.revision import plain_template
 from mainstay.domain.work import PlanRequest
 
 AT = datetime(2026, 4, 8, 14, 32, tzinfo=UTC)
-PLURALS = {
-    "Deployment": "apis/apps/v1/{}/deployments",
-    "StatefulSet": "apis/apps/v1/{}/statefulsets",
-    "DaemonSet": "apis/apps/v1/{}/daemonsets",
-    "ReplicaSet": "apis/apps/v1/{}/replicasets",
-    "Service": "api/v1/{}/services",
-}
 
 
 class NoHalt:
@@ -61,7 +55,7 @@ class Lab:
         self.actions = ClusterActions(self.clusters, halt)
 
     def path(self, kind: str, name: str = "") -> str:
-        path = "/" + PLURALS[kind].format(f"namespaces/{self.namespace}")
+        path = collection(kind, self.namespace)
         return f"{path}/{name}" if name else path
 
     async def live(self, name: str, kind: str = "Deployment") -> dict[str, Any]:

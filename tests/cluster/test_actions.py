@@ -15,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities import failpoints
-from activities.cluster.actions import KINDS
+from activities.cluster.registry import KINDS
 from devstack.temporal import TemporalServer
 from mainstay.domain.catalogue.actions import ACTIONS
 from mainstay.domain.change import Applied, ApplyRequest, Change

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from mainstay.domain import condition
 from mainstay.domain.catalogue import ACTIONS, CHANNELS, PROBES, check_parameters, parse_parameters
-from mainstay.domain.catalogue.actions import Scale
+from mainstay.domain.catalogue.autoscaling import Scale
 from mainstay.domain.catalogue.probes import Http, Prometheus
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.runbook.cases import EMPTY_FACTS

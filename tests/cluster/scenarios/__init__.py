@@ -1,0 +1,18 @@
+"""One scenario an action, on the real API server: its target, its effect, its undo and its rights.
+
+A scenario keeps no state and names everything inside the namespace of the lab that it is given, so that
+many can be open at once. A new action has its scenario in the module of its group, and nothing else to do:
+the generic tests (``test_scenarios.py``) go over all of them.
+"""
+
+from __future__ import annotations
+
+from tests.cluster.scenarios import autoscaling, jobs, settings, traffic, workloads
+from tests.cluster.scenarios.scenario import Scenario
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.action: scenario
+    for group in (workloads, autoscaling, traffic, jobs, settings)
+    for scenario in group.SCENARIOS
+}
+"""Action name → its scenario; complete by the catalogue, which a test holds."""
