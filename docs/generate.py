@@ -17,6 +17,7 @@ from mainstay.config.files import KINDS
 from mainstay.config.schemas import PATTERNS
 from mainstay.config.settings import Settings
 from mainstay.domain.catalogue import ACTIONS, CHANNELS, PROBES
+from mainstay.domain.catalogue.spec import Supports
 from mainstay.domain.runbook import node
 
 DOCS = Path(__file__).resolve().parent
@@ -90,6 +91,11 @@ def _catalogue() -> str:
         parts.append(_fields(probe.parameters))
         parts.append(f"\nFacts: {', '.join(f'`{fact}`' for fact in probe.facts)}\n")
     parts.append("\n## Channels\n")
+    names = Supports._fields
+    parts.append(f"| Channel | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
+    for channel in CHANNELS.values():
+        able = " | ".join("yes" if getattr(channel.supports, name) else "–" for name in names)
+        parts.append(f"| `{channel.name}` | {able} |")
     for channel in CHANNELS.values():
         parts += [f"\n### `{channel.name}`\n", channel.title + "\n", _fields(channel.settings)]
     return "\n".join(parts) + "\n"

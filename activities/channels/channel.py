@@ -7,23 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
+from mainstay.domain.catalogue.spec import Supports
 from mainstay.domain.errors import Unavailable
 from mainstay.domain.letter import Offer
 from mainstay.domain.message import AnyMessage
 from mainstay.domain.text import plain
 from mainstay.domain.work import Receipt
-
-
-@dataclass(frozen=True, slots=True)
-class Supports:
-    """What a channel can carry. What it cannot is left out of the message, not sent garbled."""
-
-    address: bool
-    """Needs the person's own address; False: the channel has one of its own."""
-    links: bool
-    html: bool = False
-    calendar: bool = False
-    threads: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import ClassVar, TextIO
 
-from activities.channels.channel import Outgoing, Supports
+from activities.channels.channel import Outgoing
+from mainstay.domain.catalogue import CHANNELS
+from mainstay.domain.catalogue.spec import Supports
 from mainstay.domain.rendering import render_message
 from mainstay.domain.text import plain
 from mainstay.domain.work import Receipt
@@ -14,7 +16,7 @@ from mainstay.domain.work import Receipt
 class Console:
     """Prints one escaped line. No links: what is printed ends up in a log, and a link is a right to act."""
 
-    supports: ClassVar[Supports] = Supports(address=False, links=False)
+    supports: ClassVar[Supports] = CHANNELS["console"].supports
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream

@@ -12,8 +12,10 @@ from typing import ClassVar, Literal
 
 import aiosmtplib
 
-from activities.channels.channel import Later, Outgoing, Supports, refused, scrubbed
+from activities.channels.channel import Later, Outgoing, refused, scrubbed
 from activities.channels.mail import compose
+from mainstay.domain.catalogue import CHANNELS
+from mainstay.domain.catalogue.spec import Supports
 from mainstay.domain.work import Receipt
 
 Security = Literal["none", "starttls", "tls"]
@@ -34,7 +36,7 @@ class Server:
 class Smtp:
     """Hands one mail to one server over a connection of its own."""
 
-    supports: ClassVar[Supports] = Supports(address=True, links=True, html=True, calendar=True, threads=True)
+    supports: ClassVar[Supports] = CHANNELS["smtp"].supports
 
     def __init__(self, server: Server, *, within: timedelta = timedelta(seconds=4.5)) -> None:
         """``within`` is the time for connecting and sending: a person waits, and has other methods."""

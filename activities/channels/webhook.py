@@ -18,14 +18,16 @@ from typing import ClassVar
 import httpx2
 from pydantic import JsonValue
 
-from activities.channels.channel import Later, Outgoing, Supports, refused, scrubbed
+from activities.channels.channel import Later, Outgoing, refused, scrubbed
+from mainstay.domain.catalogue import CHANNELS
+from mainstay.domain.catalogue.spec import Supports
 from mainstay.domain.rendering import render_message
 from mainstay.domain.text import plain
 from mainstay.domain.work import Receipt
 
-_TRANSIENT = frozenset({408, 409, 425, 429})
+TRANSIENT = frozenset({408, 409, 425, 429})
 """Client errors that another try may mend; 409 is how providers say that the first try is still running."""
-_MOST_WAIT = timedelta(minutes=1)
+MOST_WAIT = timedelta(minutes=1)
 _MOST_ANSWER = 64 * 1024
 
 
@@ -41,7 +43,7 @@ class Receiver:
 class Webhook:
     """Posts one message. Never follows a redirect: it would carry the message to another place."""
 
-    supports: ClassVar[Supports] = Supports(address=False, links=True)
+    supports: ClassVar[Supports] = CHANNELS["webhook"].supports
 
     def __init__(
         self, receiver: Receiver, client: httpx2.AsyncClient, *, within: timedelta = timedelta(seconds=4.5)
@@ -69,7 +71,7 @@ class Webhook:
         async with self._client.stream(
             "POST", self._receiver.url, content=body, headers=headers, follow_redirects=False
         ) as response:
-            answer = await _bounded(response)
+            answer = await bounded_answer(response)
         return self._receipt(response, answer, outgoing)
 
     def _receipt(self, response: httpx2.Response, answer: bytes, outgoing: Outgoing) -> Receipt:
@@ -78,7 +80,7 @@ class Webhook:
             return Receipt(accepted=True, provider_id=_provider_id(answer), detail=str(status))
         words = scrubbed(answer[:400].decode(errors="replace"), outgoing.address, self._receiver.url)
         said = f"webhook {self._receiver.name} answered {status}" + (f": {words}" if words else "")
-        if status >= 500 or status in _TRANSIENT:
+        if status >= 500 or status in TRANSIENT:
             raise Later(said, retry_after=retry_after(response.headers.get("Retry-After", ""), outgoing.at))
         return refused(said)
 
@@ -96,7 +98,7 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
         asked = timedelta(seconds=int(value)) if value.strip().isdigit() else _until(value, now)
     except (ValueError, OverflowError):
         return None
-    return min(max(asked, timedelta(0)), _MOST_WAIT)
+    return min(max(asked, timedelta(0)), MOST_WAIT)
 
 
 def _until(value: str, now: datetime) -> timedelta:
@@ -134,7 +136,7 @@ def _body(outgoing: Outgoing) -> JsonValue:
     }
 
 
-async def _bounded(response: httpx2.Response) -> bytes:
+async def bounded_answer(response: httpx2.Response) -> bytes:
     """The answer, but never more than we would read of it."""
     got = bytearray()
     async for chunk in response.aiter_bytes():

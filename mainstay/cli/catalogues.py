@@ -90,10 +90,11 @@ def show_channels(found: Iterable[ChannelSpec]) -> None:
         output.emit({"channels": [_channel(spec) for spec in specs]})
         return
     output.table(
-        ("CHANNEL", "SETTINGS", "SECRETS", "TITLE"),
+        ("CHANNEL", "SUPPORTS", "SETTINGS", "SECRETS", "TITLE"),
         (
             (
                 Cell(spec.name, "bold"),
+                Cell(", ".join(_supported(spec))),
                 Cell(_names(spec.settings)),
                 Cell(", ".join(spec.secrets)),
                 Cell(spec.title),
@@ -108,9 +109,14 @@ def _channel(spec: ChannelSpec) -> dict[str, Any]:
     return {
         "name": spec.name,
         "title": spec.title,
+        "supports": spec.supports._asdict(),
         "secrets": list(spec.secrets),
         "settings": spec.settings.model_json_schema(),
     }
+
+
+def _supported(spec: ChannelSpec) -> list[str]:
+    return [name for name, able in spec.supports._asdict().items() if able]
 
 
 def _names(model: type[BaseModel]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from mainstay.config.secrets import Reference, is_reference, resolve, value_of
-from mainstay.domain.catalogue.channels import Console, Smtp, Webhook
+from mainstay.domain.catalogue.channels import Console, Ntfy, Opsgenie, PagerDuty, Smtp, Twilio, Webhook
 from mainstay.domain.duration import Duration
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.model import Strict
@@ -63,6 +64,68 @@ class WebhookChannel(Strict):
         return Webhook(url=self.url, secret=self.secret or "", timeout=self.timeout)
 
 
+class NtfyChannel(Strict):
+    """Push to a phone by ntfy."""
+
+    type: Literal["ntfy"]
+    url: Url = "https://ntfy.sh"
+    token: Reference | None = None
+    timeout: Duration = timedelta(seconds=5)
+
+    def settings(self) -> Ntfy:
+        return Ntfy(url=self.url, token=self.token or "", timeout=self.timeout)
+
+
+class TwilioChannel(Strict):
+    """SMS or voice by Twilio; a person's address is a number such as ``+4930123456``."""
+
+    type: Literal["twilio_sms", "twilio_voice"]
+    account: str
+    auth_token: Reference
+    sender: str
+    url: Url = "https://api.twilio.com"
+    timeout: Duration = timedelta(seconds=5)
+
+    @model_validator(mode="after")
+    def _as_the_catalogue_says(self) -> TwilioChannel:
+        if not re.fullmatch(r"AC[0-9a-fA-F]{32}", self.account) and not is_reference(self.account):
+            raise ValueError("account is an account SID (AC and 32 hex digits), or a reference such as env:NAME")
+        number = re.fullmatch(r"\+[1-9]\d{6,14}", self.sender) or is_reference(self.sender)
+        service = self.type == "twilio_sms" and re.fullmatch(r"MG[0-9a-fA-F]{32}", self.sender)
+        if not number and not service:
+            raise ValueError("sender is our number in E.164 form such as +4930123456, or a reference to it")
+        return self
+
+    def settings(self) -> Twilio:
+        return Twilio.model_validate(self.model_dump(exclude={"type"}))
+
+
+class PagerDutyChannel(Strict):
+    """Forwards to PagerDuty."""
+
+    type: Literal["pagerduty"]
+    routing_key: Reference
+    signing_secret: Reference | None = None
+    url: Url = "https://events.pagerduty.com"
+    timeout: Duration = timedelta(seconds=5)
+
+    def settings(self) -> PagerDuty:
+        secret = self.signing_secret or ""
+        return PagerDuty(routing_key=self.routing_key, signing_secret=secret, url=self.url, timeout=self.timeout)
+
+
+class OpsgenieChannel(Strict):
+    """Forwards to Opsgenie. ``url`` is ``https://api.eu.opsgenie.com`` for an account in the EU."""
+
+    type: Literal["opsgenie"]
+    api_key: Reference
+    url: Url = "https://api.opsgenie.com"
+    timeout: Duration = timedelta(seconds=5)
+
+    def settings(self) -> Opsgenie:
+        return Opsgenie(api_key=self.api_key, url=self.url, timeout=self.timeout)
+
+
 class ConsoleChannel(Strict):
     """Prints one line where the worker runs."""
 
@@ -72,7 +135,10 @@ class ConsoleChannel(Strict):
         return Console()
 
 
-AnyChannel = Annotated[SmtpChannel | WebhookChannel | ConsoleChannel, Field(discriminator="type")]
+AnyChannel = Annotated[
+    SmtpChannel | WebhookChannel | NtfyChannel | TwilioChannel | PagerDutyChannel | OpsgenieChannel | ConsoleChannel,
+    Field(discriminator="type"),
+]
 
 
 def _port(reference: str) -> int:

@@ -19,6 +19,8 @@ class Offer(Record):
     label: str
     url: str = Field(repr=False)
     does: str = ""
+    purpose: str = ""
+    """As in ``Link``, where the medium has buttons or keys of its own."""
 
 
 class Paragraph(Record):

@@ -51,7 +51,8 @@ _EXERCISE = "This is an exercise. No real incident is behind it."
 def offers(links: tuple[Link, ...], urls: tuple[str, ...]) -> tuple[Offer, ...]:
     """Links with their signed addresses, and what following each does."""
     return tuple(
-        Offer(label=link.label, url=url, does=_DOES[link.purpose]) for link, url in zip(links, urls, strict=True)
+        Offer(label=link.label, url=url, does=_DOES[link.purpose], purpose=link.purpose)
+        for link, url in zip(links, urls, strict=True)
     )
 
 

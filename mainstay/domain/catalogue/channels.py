@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mainstay.domain.catalogue.spec import ChannelSpec, Parameters
+from mainstay.domain.catalogue.spec import ChannelSpec, Parameters, Supports
 from mainstay.domain.duration import Duration
 
 
@@ -32,6 +32,46 @@ class Webhook(Parameters):
     timeout: Duration = timedelta(seconds=5)
 
 
+class Ntfy(Parameters):
+    """Push by ntfy (https://docs.ntfy.sh/publish/); a person's address is a topic that nobody can guess."""
+
+    url: str = Field("https://ntfy.sh", pattern=r"^(https?://|env:|file:)")
+    token: str = Field("", pattern=r"^$|^(env|file):.+")
+    timeout: Duration = timedelta(seconds=5)
+
+
+class Twilio(Parameters):
+    """An account of Twilio's; a person's address is a telephone number such as ``+4930123456`` (E.164).
+
+    ``auth_token`` also proves Twilio's requests to us: set the number's webhook to ``/twilio/CHANNEL/sms``.
+    """
+
+    account: str = Field(pattern=r"^(AC[0-9a-fA-F]{32}|env:.+|file:.+)$")
+    auth_token: str = Field(pattern=r"^(env|file):.+")
+    sender: str = Field(pattern=r"^(\+[1-9]\d{6,14}|MG[0-9a-fA-F]{32}|env:.+|file:.+)$")
+    """Our own number, or for SMS a messaging service (``MG…``)."""
+    url: str = Field("https://api.twilio.com", pattern=r"^(https?://|env:|file:)")
+    timeout: Duration = timedelta(seconds=5)
+
+
+class PagerDuty(Parameters):
+    """PagerDuty's Events API v2: one alert there an incident here. ``signing_secret`` is that of a V3 webhook
+    to ``/pagerduty/CHANNEL``, by which an acknowledgement made there counts here."""
+
+    routing_key: str = Field(pattern=r"^(env|file):.+")
+    signing_secret: str = Field("", pattern=r"^$|^(env|file):.+")
+    url: str = Field("https://events.pagerduty.com", pattern=r"^(https?://|env:|file:)")
+    timeout: Duration = timedelta(seconds=5)
+
+
+class Opsgenie(Parameters):
+    """Opsgenie's Alert API: one alert there an incident here, by its alias."""
+
+    api_key: str = Field(pattern=r"^(env|file):.+")
+    url: str = Field("https://api.opsgenie.com", pattern=r"^(https?://|env:|file:)")
+    timeout: Duration = timedelta(seconds=5)
+
+
 class Console(Parameters):
     """Prints to the worker's standard output, for the embedded stack and drills."""
 
@@ -39,8 +79,49 @@ class Console(Parameters):
 CHANNELS: Mapping[str, ChannelSpec] = {
     spec.name: spec
     for spec in (
-        ChannelSpec("smtp", "E-mail", Smtp, secrets=("password",)),
-        ChannelSpec("webhook", "Signed HTTP POST", Webhook, secrets=("url", "secret")),
+        ChannelSpec(
+            "smtp",
+            "E-mail",
+            Smtp,
+            ("password",),
+            Supports(address=True, links=True, html=True, calendar=True, threads=True, idempotent=True),
+        ),
+        ChannelSpec(
+            "webhook",
+            "Signed HTTP POST",
+            Webhook,
+            ("url", "secret"),
+            Supports(address=False, links=True, idempotent=True),
+        ),
+        ChannelSpec("ntfy", "Push by ntfy", Ntfy, ("token",), Supports(address=True, links=True, acknowledge=True)),
+        ChannelSpec(
+            "twilio_sms",
+            "SMS by Twilio",
+            Twilio,
+            ("auth_token",),
+            Supports(address=True, links=False, acknowledge=True),
+        ),
+        ChannelSpec(
+            "twilio_voice",
+            "Voice call by Twilio",
+            Twilio,
+            ("auth_token",),
+            Supports(address=True, links=True, acknowledge=True),
+        ),
+        ChannelSpec(
+            "pagerduty",
+            "Forwarding to PagerDuty",
+            PagerDuty,
+            ("routing_key", "signing_secret"),
+            Supports(address=False, links=False, acknowledge=True, updates=True, idempotent=True),
+        ),
+        ChannelSpec(
+            "opsgenie",
+            "Forwarding to Opsgenie",
+            Opsgenie,
+            ("api_key",),
+            Supports(address=False, links=False, updates=True, idempotent=True),
+        ),
         ChannelSpec("console", "The worker's console", Console),
     )
 }

@@ -59,6 +59,25 @@ class ProbeSpec(NamedTuple):
     reads: tuple[Verb, ...] = ()
 
 
+class Supports(NamedTuple):
+    """What a channel can carry. What it cannot is left out of the message, not sent garbled."""
+
+    address: bool
+    """Needs the person's own address; False: the channel has one of its own."""
+    links: bool
+    html: bool = False
+    calendar: bool = False
+    threads: bool = False
+    rooms: bool = False
+    """Can make a room for one incident, and post there."""
+    updates: bool = False
+    """Can change a message that was sent."""
+    acknowledge: bool = False
+    """A person can acknowledge inside the channel, by a button, a key or a reply."""
+    idempotent: bool = False
+    """The provider, or the mailbox, takes a retry with the same key for the same message."""
+
+
 class ChannelSpec(NamedTuple):
     """One way to reach people, as configured in mainstay.yaml. ``secrets`` are settings by reference."""
 
@@ -66,6 +85,7 @@ class ChannelSpec(NamedTuple):
     title: str
     settings: type[Parameters]
     secrets: tuple[str, ...] = ()
+    supports: Supports = Supports(address=False, links=False)
 
 
 class Fault(NamedTuple):
