@@ -1,9 +1,7 @@
 # ruff: noqa: N802, ARG002 - methods have the names and the parameters of the wire
-"""The smaller services over the desk: on call, action items, alerts, and the product itself."""
+"""The smaller services over the desk: action items, alerts, and the product itself."""
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from mainstay.api import wire
 from mainstay.api.call import Context, budget, caller
@@ -13,7 +11,6 @@ from mainstay.domain import names
 from mainstay.domain.access import Command
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.item_commands import DeferItem, ItemControl
-from mainstay.domain.oncall.schedule import Override
 from mainstay.gen.mainstay.v1 import (
     action_item_service_pb2 as item_pb,
 )
@@ -24,62 +21,13 @@ from mainstay.gen.mainstay.v1 import (
     common_pb2 as common_pb,
 )
 from mainstay.gen.mainstay.v1 import (
-    on_call_service_pb2 as on_call_pb,
-)
-from mainstay.gen.mainstay.v1 import (
     system_service_pb2 as system_pb,
 )
 from mainstay.gen.mainstay.v1.action_item_service_pb2_grpc import ActionItemServiceServicer
 from mainstay.gen.mainstay.v1.alert_service_pb2_grpc import AlertServiceServicer
-from mainstay.gen.mainstay.v1.on_call_service_pb2_grpc import OnCallServiceServicer
 from mainstay.gen.mainstay.v1.system_service_pb2_grpc import SystemServiceServicer
 
 MAX_ALERTS = 1000
-
-
-class OnCall(OnCallServiceServicer):
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    async def WhoIsOnCall(
-        self, request: on_call_pb.WhoIsOnCallRequest, context: Context
-    ) -> on_call_pb.WhoIsOnCallResponse:
-        at = wire.read_instant(request.at, "at") if request.HasField("at") else None
-        answer = await self._desk.on_call(check.name(request.schedule, "schedule"), at)
-        return on_call_pb.WhoIsOnCallResponse(
-            on_call=[wire.write_on_call(one) for one in answer.people], degraded=answer.degraded
-        )
-
-    async def ListShifts(
-        self, request: on_call_pb.ListShiftsRequest, context: Context
-    ) -> on_call_pb.ListShiftsResponse:
-        start, end = _span(request)
-        answer = await self._desk.shifts(request.schedule, start, end)
-        return on_call_pb.ListShiftsResponse(
-            shifts=[wire.write_shift(shift) for shift in answer.shifts], degraded=answer.degraded
-        )
-
-    async def AddOverride(
-        self, request: on_call_pb.AddOverrideRequest, context: Context
-    ) -> on_call_pb.AddOverrideResponse:
-        start, end = _span(request)
-        if end <= start:
-            raise InvalidArgument("end must be after start", field="end")
-        override = Override(
-            person=check.name(request.person, "person", required=True),
-            start=start,
-            end=end,
-            note=request.note,
-        )
-        said = await self._desk.add_override(request.schedule, override, caller(), request.request_id)
-        return on_call_pb.AddOverrideResponse(message=said)
-
-
-def _span(request: on_call_pb.ListShiftsRequest | on_call_pb.AddOverrideRequest) -> tuple[datetime, datetime]:
-    for field in ("start", "end"):
-        if not request.HasField(field):
-            raise InvalidArgument(f"{field} is required", field=field)
-    return wire.read_instant(request.start, "start"), wire.read_instant(request.end, "end")
 
 
 class ActionItems(ActionItemServiceServicer):

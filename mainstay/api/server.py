@@ -15,7 +15,8 @@ from grpc_reflection.v1alpha import reflection
 from mainstay.api.gate import Authenticated, Told, Traced
 from mainstay.api.incidents import Incidents
 from mainstay.api.methods import SERVICES
-from mainstay.api.others import ActionItems, Alerts, OnCall, System
+from mainstay.api.on_call import OnCall
+from mainstay.api.others import ActionItems, Alerts, System
 from mainstay.api.runbooks import Runbooks
 from mainstay.desk.auth import Authenticator
 from mainstay.desk.desk import Desk

@@ -30,6 +30,7 @@ from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.message import IncidentRef
 from mainstay.domain.model import digest
 from mainstay.domain.oncall import schedule
+from mainstay.domain.oncall.swap import Swap
 from mainstay.domain.runbook.run import RunView
 from mainstay.domain.timeline_view import line
 from mainstay.gen.mainstay.v1 import (
@@ -56,6 +57,7 @@ from mainstay.gen.mainstay.v1 import (
 from mainstay.gen.mainstay.v1 import (
     system_service_pb2 as system_pb,
 )
+from mainstay.records.rows import OverrideRow
 
 E = TypeVar("E", bound=Enum)
 
@@ -488,6 +490,55 @@ def write_shift(shift: schedule.Shift) -> on_call_pb.Shift:
         start=write_instant(shift.start),
         end=write_instant(shift.end),
         layer=shift.layer,
+    )
+
+
+def write_override(row: OverrideRow) -> on_call_pb.Override:
+    return on_call_pb.Override(
+        id=row.id,
+        schedule=row.schedule,
+        person=row.person or "",
+        start=write_instant(row.start),
+        end=write_instant(row.end),
+        note=row.note,
+        by=row.by,
+        created_at=write_instant(row.created_at),
+        origin=row.origin,
+    )
+
+
+def read_swap(request: on_call_pb.OfferSwapRequest, start: datetime, end: datetime) -> Swap:
+    """Giver, id and instant of creation are the desk's to fill in."""
+    back = [request.return_start] if request.HasField("return_start") else []
+    until = [request.return_end] if request.HasField("return_end") else []
+    return Swap(
+        id="",
+        schedule=request.schedule,
+        giver="",
+        taker=request.taker,
+        start=start,
+        end=end,
+        return_start=read_instant(back[0], "return_start") if back else None,
+        return_end=read_instant(until[0], "return_end") if until else None,
+        note=request.note,
+        created_at=start,
+    )
+
+
+def write_swap(swap: Swap) -> on_call_pb.Swap:
+    return on_call_pb.Swap(
+        id=swap.id,
+        schedule=swap.schedule,
+        giver=swap.giver,
+        taker=swap.taker,
+        start=write_instant(swap.start),
+        end=write_instant(swap.end),
+        return_start=write_instant(swap.return_start),
+        return_end=write_instant(swap.return_end),
+        note=swap.note,
+        state=swap.state,
+        answered_by=swap.answered_by,
+        answered_at=write_instant(swap.answered_at),
     )
 
 

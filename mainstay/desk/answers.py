@@ -98,6 +98,15 @@ class ShiftsAnswer(Record):
     degraded: bool = False
 
 
+class Imported(Record):
+    """What reading a calendar changed, or would change; ``lines`` begin with + or -."""
+
+    added: int
+    removed: int
+    unchanged: int
+    lines: tuple[str, ...] = ()
+
+
 class RunbookInputInfo(Record):
     name: str
     type: str

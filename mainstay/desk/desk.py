@@ -30,6 +30,7 @@ from mainstay.desk.answers import (
 )
 from mainstay.desk.declare import Declarations
 from mainstay.desk.deliver import Deliveries
+from mainstay.desk.feeds import Feeds
 from mainstay.desk.follow import History
 from mainstay.desk.halt import Halts
 from mainstay.desk.incidents import Incidents
@@ -39,6 +40,7 @@ from mainstay.desk.pinning import Pins
 from mainstay.desk.plan import plan
 from mainstay.desk.runs import Runs
 from mainstay.desk.status import Health
+from mainstay.desk.swaps import Swaps
 from mainstay.desk.update import Updates
 from mainstay.desk.watch import HEARTBEAT, Watches
 from mainstay.domain import names
@@ -87,6 +89,10 @@ class Desk:
         self._runs = Runs(client, config, self._pins)
         self._items = Items(client, store, self._book, signer, clock)
         self._on_call = OnCall(config, store, self._pins, clock)
+        self.swaps = Swaps(config, store, self._pins, clock)
+        """Overrides, swaps and temporary schedules."""
+        self.feeds = Feeds(config, store, self._pins, clock)
+        """Calendar feeds."""
         self._halts = Halts(client)
         self._health = Health(client, config, store, self._halts)
         self._watches = Watches(self._watched_view, History(client, self._book).changes, clock, heartbeat)

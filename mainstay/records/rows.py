@@ -46,6 +46,18 @@ class OverrideRow(Record):
     note: str = ""
     by: str = ""
     created_at: datetime
+    origin: str = ""
+    """Where it comes from: ``swap:ID``, ``temporary:ID``, ``ical:UID``; empty: made by hand."""
+
+
+class FeedRow(Record):
+    """A calendar feed. ``id`` is the SHA-256 of its secret, which nobody keeps."""
+
+    id: str
+    kind: Literal["person", "schedule"]
+    name: str
+    by: str = ""
+    created_at: datetime
 
 
 class DeliveryRow(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -13,13 +13,15 @@ from sqlalchemy import text
 
 from mainstay.domain.errors import Refusal
 from mainstay.domain.oncall.schedule import Override
+from mainstay.domain.oncall.swap import Swap
 from mainstay.domain.timeline import AnyEntry
 from mainstay.domain.work import AppendRequest, Earlier, HandledBefore, IncidentRow, ItemRow, SaveEffect
-from mainstay.records import chain, incidents, items, migrate, numbers, reports
+from mainstay.records import chain, incidents, items, migrate, numbers, oncall, reports
 from mainstay.records.engine import Engine
 from mainstay.records.rows import (
     ChainReport,
     DeliveryRow,
+    FeedRow,
     IncidentList,
     IncidentQuery,
     OverrideRow,
@@ -168,6 +170,39 @@ class Store:
             one = Override(person=row.person, start=row.start, end=row.end, note=row.note)
             found[row.schedule] = (*found.get(row.schedule, ()), one)
         return found
+
+    async def change_overrides(self, add: Iterable[OverrideRow], remove: Iterable[str], by: str, at: datetime) -> int:
+        """Several at once, all or nothing; answers how many are new."""
+        rows, gone = tuple(add), tuple(remove)
+        return await self._engine.write(lambda c: oncall.change_overrides(c, rows, gone, by, at))
+
+    # ---- swaps and calendar feeds
+
+    async def offer_swap(self, swap: Swap) -> Swap:
+        """The same id again is the same offer."""
+        return await self._engine.write(lambda c: oncall.offer_swap(c, swap))
+
+    async def swap(self, id_: str) -> Swap:
+        """Raises NotFound."""
+        return await self._engine.read(lambda c: oncall.swap_of(c, id_))
+
+    async def answer_swap(self, id_: str, answer: Callable[[Swap], tuple[Swap, tuple[OverrideRow, ...]]]) -> Swap:
+        """Raises NotFound, and what ``answer`` raises: then nothing has changed."""
+        return await self._engine.write(lambda c: oncall.answer_swap(c, id_, answer))
+
+    async def swaps(self, schedule: str, since: datetime) -> tuple[Swap, ...]:
+        """Offers whose shift is not over at ``since``, the earliest first."""
+        return await self._engine.read(lambda c: oncall.list_swaps(c, schedule=schedule, since=since))
+
+    async def save_feed(self, row: FeedRow) -> None:
+        await self._engine.write(lambda c: oncall.save_feed(c, row))
+
+    async def revoke_feeds(self, kind: str, name: str, by: str, at: datetime) -> int:
+        """How many addresses no longer work."""
+        return await self._engine.write(lambda c: oncall.revoke_feeds(c, kind, name, by, at))
+
+    async def feed(self, id_: str) -> FeedRow | None:
+        return await self._engine.read(lambda c: oncall.feed(c, id_))
 
     # ---- deliveries
 

@@ -167,7 +167,38 @@ overrides = Table(
     _text("by"),
     _at("created_at", nullable=False),
     _at("removed_at"),
+    _text("removed_by"),
+    _text("origin"),
     Index("ix_overrides_schedule_end", "schedule", "end"),
+)
+
+swaps = Table(
+    "swaps",
+    metadata,
+    Column("id", String(KEY), primary_key=True),
+    Column("schedule", String(KEY), nullable=False),
+    _text("giver"),
+    _text("taker"),
+    _at("start", nullable=False),
+    _at("end", nullable=False, index=True),
+    _at("return_start"),
+    _at("return_end"),
+    _text("note"),
+    Column("state", String(32), nullable=False),
+    _text("answered_by"),
+    _at("created_at", nullable=False),
+    _at("answered_at"),
+)
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    _text("name"),
+    _text("by"),
+    _at("created_at", nullable=False),
+    _at("revoked_at"),
 )
 
 deliveries = Table(

@@ -19,6 +19,7 @@ from mainstay.domain.errors import InvalidArgument, NotFound
 from mainstay.domain.signature import Signer
 from mainstay.telemetry import Metrics
 from mainstay.web import refused
+from mainstay.web.feeds import CalendarFeeds
 from mainstay.web.health import Health
 from mainstay.web.links import Links
 from mainstay.web.login import Login
@@ -75,6 +76,7 @@ def build_app(
             Route("/login", login.form, methods=get),
             Route("/login", login.login, methods=post),
             Route("/logout", login.logout, methods=post),
+            Route("/calendar/{secret}.ics", CalendarFeeds(desk).show, methods=get),
             Route("/status", public.show, methods=get),
             Route("/healthz", health.alive, methods=get),
             Route("/readyz", health.ready, methods=get),

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from devstack.processes import eventually
+from mainstay.domain.errors import NotFound
 from mainstay.domain.work import ItemRow
 from mainstay.gen.mainstay.v1 import (
     action_item_service_pb2 as item_pb,
@@ -131,6 +132,93 @@ async def test_the_person_on_call_follows_an_override(door: Door) -> None:
     )
     assert [shift.person for shift in shifts.shifts] == [former.person, other, former.person]
     assert all(a.end == b.start for a, b in zip(shifts.shifts, shifts.shifts[1:], strict=False))
+
+
+async def test_a_swap_is_offered_and_accepted(door: Door) -> None:
+    """The giver offers their shift, only the other can take it, once; it is on record, and can be taken back."""
+    start = datetime(2032, 1, 5, 12, tzinfo=UTC)
+    ask = on_call_pb.WhoIsOnCallRequest(schedule="primary", at=at(start))
+    (former,) = (await door.of("alice").on_call.WhoIsOnCall(ask)).on_call
+    giver, taker = ("alice", "bob") if former.person == "alice" else ("bob", "alice")
+    offer = on_call_pb.OfferSwapRequest(
+        request_id=request_id("swap"),
+        schedule="primary",
+        taker=taker,
+        start=at(start),
+        end=at(start + timedelta(hours=1)),
+    )
+    stranger = await refusal(door.of(taker).on_call.OfferSwap(offer))
+    assert stranger.reason == "InvalidArgument"
+    made, again = [(await door.of(giver).on_call.OfferSwap(offer)).swap for _ in range(2)]
+    assert (made.state, made.giver, made == again) == ("open", giver, True)
+    assert (await door.of(giver).on_call.WhoIsOnCall(ask)).on_call[0].person == giver
+    yes = on_call_pb.AnswerSwapRequest(id=made.id, answer=on_call_pb.SWAP_ANSWER_ACCEPT)
+    assert (await refusal(door.of(giver).on_call.AnswerSwap(yes))).reason == "NotAllowed"
+    done = [(await door.of(taker).on_call.AnswerSwap(yes)).swap.state for _ in range(2)]
+    assert done == ["accepted", "accepted"]
+    assert (await door.of(giver).on_call.WhoIsOnCall(ask)).on_call[0].person == taker
+    listed = (await door.of(giver).on_call.ListOverrides(on_call_pb.ListOverridesRequest(schedule="primary"))).overrides
+    (row,) = [one for one in listed if one.origin == f"swap:{made.id}"]
+    assert (row.person, row.by) == (taker, taker)
+    await door.of(giver).on_call.RemoveOverride(on_call_pb.RemoveOverrideRequest(id=row.id))
+    assert (await door.of(giver).on_call.WhoIsOnCall(ask)).on_call[0].person == giver
+
+
+async def test_a_calendar_is_read_twice_and_changes_once(door: Door) -> None:
+    """A dry run changes nothing; the same calendar again neither; a cancelled event takes its override away."""
+    stub = door.of("alice").on_call
+
+    def calendar(*more: str) -> str:
+        lines = (
+            "BEGIN:VEVENT",
+            "UID:dentist",
+            "DTSTART:20330301T100000Z",
+            "DTEND:20330301T120000Z",
+            "SUMMARY:bob",
+            *more,
+        )
+        return "\r\n".join(("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", *lines, "END:VEVENT", "END:VCALENDAR", ""))
+
+    async def send(name: str, text: str, *, dry_run: bool = False) -> tuple[int, int, int]:
+        request = on_call_pb.ImportOverridesRequest(
+            request_id=request_id(name), schedule="primary", calendar=text, dry_run=dry_run
+        )
+        done = await stub.ImportOverrides(request)
+        return done.added, done.removed, done.unchanged
+
+    assert await send("dry", calendar(), dry_run=True) == (1, 0, 0)
+    assert await send("first", calendar()) == (1, 0, 0)
+    assert await send("second", calendar()) == (0, 0, 1)
+    assert await send("gone", calendar("STATUS:CANCELLED")) == (0, 1, 0)
+
+
+async def test_a_temporary_schedule_takes_turns(door: Door) -> None:
+    """For its time its people take turns on the clock of the schedule; after it all is as before."""
+    stub, start = door.of("alice").on_call, datetime(2034, 1, 2, 12, tzinfo=UTC)
+    request = on_call_pb.AddTemporaryScheduleRequest(
+        request_id=request_id("launch"),
+        schedule="primary",
+        people=["alice", "bob"],
+        start=at(start),
+        end=at(start + timedelta(days=3)),
+        turn_seconds=86400,
+    )
+    assert "3 temporary shifts" in (await stub.AddTemporarySchedule(request)).message
+    span = on_call_pb.ListShiftsRequest(schedule="primary", start=at(start), end=at(start + timedelta(days=3)))
+    assert [shift.person for shift in (await stub.ListShifts(span)).shifts] == ["alice", "bob", "alice"]
+
+
+async def test_a_calendar_address_is_shown_once_and_revoked(lab: Lab, door: Door) -> None:
+    """The secret opens the calendar; a new one takes its place, and a revoked one opens nothing."""
+    stub = door.of("alice").on_call
+    paths = [(await stub.CreateFeed(on_call_pb.CreateFeedRequest(schedule="primary"))).path for _ in range(2)]
+    first, second = [path.removeprefix("/calendar/").removesuffix(".ics") for path in paths]
+    with pytest.raises(NotFound):
+        await lab.desk.feeds.read(first)
+    assert "BEGIN:VEVENT" in await lab.desk.feeds.read(second)
+    assert (await stub.RevokeFeeds(on_call_pb.RevokeFeedsRequest(schedule="primary"))).revoked == 1
+    with pytest.raises(NotFound):
+        await lab.desk.feeds.read(second)
 
 
 @pytest.mark.parametrize(

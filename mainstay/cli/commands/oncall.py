@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from mainstay.cli import completers, output, session, words
 from mainstay.cli.arguments import group
+from mainstay.cli.commands import oncall_feed, oncall_swap
+from mainstay.cli.exits import Exit
 from mainstay.cli.output import Cell
 from mainstay.cli.problem import usage
 
+if TYPE_CHECKING:
+    from mainstay.gen.mainstay.v1 import on_call_service_pb2 as on_call_pb
+
 app = group("oncall", "Who is on call, when, and who stands in.")
+app.command(oncall_swap.app)
+app.command(oncall_feed.app)
 
 Schedule = Annotated[str, Parameter(help="Name of a schedule.", completer=completers.schedules)]
 _MOMENT = "a duration from now (2h), a date, or an instant in UTC"
@@ -63,15 +71,12 @@ def schedule(
     to: Annotated[str, Parameter(help=f"Last moment: {_MOMENT}. [default: 14 days later]", show_default=False)] = "",
 ) -> None:
     """Every shift of a schedule, without gap or overlap; where nobody is on call it says so."""
-    from mainstay.cli import calls, values
+    from mainstay.cli import values
     from mainstay.cli.moments import instant
 
     start = instant(from_, "--from")
     end = instant(to, "--to") if to else start + _DAYS
-    request = calls.on_call_pb.ListShiftsRequest(schedule=schedule)
-    request.start.FromDatetime(start)
-    request.end.FromDatetime(end)
-    answer = calls.send(calls.on_call().ListShifts, request)
+    answer = _shifts(schedule, start, end)
     if session.current().json:
         output.emit(values.of(answer))
         return
@@ -118,6 +123,205 @@ def override(
     request.end.FromDatetime(end)
     answer = calls.send(calls.on_call().AddOverride, request)
     output.outcome(answer.message, changed=True)
+
+
+@app.command
+def next(schedule: Schedule, /) -> None:  # noqa: A001 - the word people use
+    """Who comes after whoever is on call now, and when."""
+    from mainstay.cli import values
+
+    answer = _shifts(schedule, session.now(), session.now() + timedelta(days=60))
+    present = answer.shifts[0].person if answer.shifts else ""
+    following = [shift for shift in answer.shifts if shift.person and shift.person != present]
+    if session.current().json:
+        output.emit({"next": values.of(following[0]) if following else None, "degraded": answer.degraded})
+    elif following:
+        output.say(f"{following[0].person} from {_utc(following[0].start)} to {_utc(following[0].end)} UTC")
+    else:
+        output.say("nobody else within 60 days")
+
+
+@app.command
+def gaps(schedule: Schedule, /, *, days: Annotated[int, Parameter(help="How far ahead.")] = 28) -> int:
+    """When nobody is on call. Ends with 7 if that happens without being meant."""
+    from mainstay.cli import values
+
+    answer = _shifts(schedule, session.now(), session.now() + timedelta(days=min(max(days, 1), 399)))
+    found = [shift for shift in answer.shifts if not shift.person]
+    unmeant = [shift for shift in found if not shift.layer]
+    if session.current().json:
+        output.emit({"gaps": [values.of(shift) | {"meant": bool(shift.layer)} for shift in found]})
+    else:
+        output.table(
+            ("FROM", "TO", "MEANT"),
+            (
+                (
+                    Cell(_utc(each.start)),
+                    Cell(_utc(each.end)),
+                    Cell("yes" if each.layer else "no", "" if each.layer else "bold red"),
+                )
+                for each in found
+            ),
+            "somebody is on call all the time",
+        )
+    return Exit.CHECK_FAILED if unmeant else Exit.OK
+
+
+@app.command
+def overrides(schedule: Schedule = "", /) -> None:
+    """Who stands in from now on, and who arranged it. Where two overlap, the later one counts."""
+    from mainstay.cli import calls, values
+
+    answer = calls.send(calls.on_call().ListOverrides, calls.on_call_pb.ListOverridesRequest(schedule=schedule))
+    if session.current().json:
+        output.emit(values.of(answer))
+        return
+    output.table(
+        ("SCHEDULE", "PERSON", "FROM", "TO", "BY", "WHY", "ID"),
+        (
+            (
+                *(Cell(text) for text in (each.schedule, each.person or "nobody", _utc(each.start), _utc(each.end))),
+                *(Cell(text) for text in (each.by, each.note, each.id)),
+            )
+            for each in answer.overrides
+        ),
+        "nobody stands in",
+    )
+
+
+@app.command
+def remove(override: Annotated[str, Parameter(help="Id of an override, from: mainstay oncall overrides")], /) -> None:
+    """Take an override back. It stays on record, with who took it back."""
+    from mainstay.cli import calls
+
+    answer = calls.send(calls.on_call().RemoveOverride, calls.on_call_pb.RemoveOverrideRequest(id=override))
+    output.outcome(answer.message, changed=True)
+
+
+@app.command
+def temporary(
+    schedule: Schedule,
+    people: Annotated[list[str], Parameter(help="Handles, in the order of their turns.")],
+    /,
+    *,
+    to: Annotated[str, Parameter(help=f"Last moment: {_MOMENT}.")],
+    from_: Annotated[str, From] = "now",
+    turn: Annotated[str, Parameter(help="How long each turn is.")] = "1d",
+    note: Annotated[str, Parameter(help="Why.")] = "",
+) -> None:
+    """A rotation of its own for a while, over the schedule."""
+    from mainstay.cli import calls
+    from mainstay.cli.moments import instant, span
+
+    request = calls.on_call_pb.AddTemporaryScheduleRequest(
+        request_id=session.current().request_id,
+        schedule=schedule,
+        people=people,
+        turn_seconds=int(span(turn, "--turn").total_seconds()),
+        note=note,
+    )
+    request.start.FromDatetime(instant(from_, "--from"))
+    request.end.FromDatetime(instant(to, "--to"))
+    answer = calls.send(calls.on_call().AddTemporarySchedule, request)
+    output.outcome(answer.message, changed=True)
+
+
+@app.command
+def lint(
+    folder: Annotated[
+        Path | None, Parameter(help="The operators' folder. [default: config]", env_var="MAINSTAY_CONFIG_DIR")
+    ] = None,
+    /,
+    *,
+    strict: Annotated[bool, Parameter(negative="", help="Advice fails too.")] = False,
+) -> int:
+    """What is unwise about schedules, policies and people, at its line; needs no server."""
+    from mainstay.cli import faults, library
+    from mainstay.config import check
+
+    _, problems = check(folder or library.operators_folder())
+    files = ("schedules", "policies", "people.yaml")
+    found = tuple(one for one in problems if {Path(one.file).name, Path(one.file).parent.name} & {*files})
+    code = faults.verdict(found, strict=strict)
+    if session.current().json:
+        output.emit({"ok": code == Exit.OK, "problems": faults.as_json(found)})
+    else:
+        faults.show(found)
+        output.say(faults.count(found))
+    return code
+
+
+@app.command
+def export(
+    schedule: Schedule,
+    /,
+    *,
+    from_: Annotated[str, From] = "now",
+    to: Annotated[str, Parameter(help=f"Last moment: {_MOMENT}. [default: 14 days later]", show_default=False)] = "",
+) -> None:
+    """A schedule's shifts as an iCalendar text on standard output."""
+    import sys
+
+    from mainstay.cli.moments import instant
+    from mainstay.domain.oncall import ical
+    from mainstay.domain.oncall.schedule import Shift
+
+    start = instant(from_, "--from")
+    answer = _shifts(schedule, start, instant(to, "--to") if to else start + _DAYS)
+    entries = [
+        ical.CalendarShift(
+            schedule=schedule,
+            shift=Shift(
+                person=each.person or None,
+                start=each.start.ToDatetime(tzinfo=UTC),
+                end=each.end.ToDatetime(tzinfo=UTC),
+                layer=each.layer,
+            ),
+        )
+        for each in answer.shifts
+    ]
+    text = ical.render(f"On call: {schedule}", entries, {})
+    if session.current().json:
+        output.emit({"calendar": text})
+    else:
+        sys.stdout.write(text)
+
+
+@app.command(name="import")
+def import_(
+    schedule: Schedule,
+    file: Annotated[Path, Parameter(help="An iCalendar file (.ics).")],
+    /,
+    *,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would change, and change nothing.")] = False,
+) -> None:
+    """Overrides from a calendar. The same file again changes nothing; an event is known by its UID."""
+    from mainstay.cli import calls, values
+
+    try:
+        text = file.read_text()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise usage(f"{file} cannot be read: {fault}", "give the path of a calendar in UTF-8") from None
+    request = calls.on_call_pb.ImportOverridesRequest(
+        request_id=session.current().request_id, schedule=schedule, calendar=text, dry_run=dry_run
+    )
+    answer = calls.send(calls.on_call().ImportOverrides, request)
+    if session.current().json:
+        output.emit(values.of(answer))
+        return
+    for line in answer.lines:
+        output.say(line)
+    would = "would be " if dry_run else ""
+    output.say(f"{would}added: {answer.added}, {would}removed: {answer.removed}, unchanged: {answer.unchanged}")
+
+
+def _shifts(schedule: str, start: datetime, end: datetime) -> on_call_pb.ListShiftsResponse:
+    from mainstay.cli import calls
+
+    request = calls.on_call_pb.ListShiftsRequest(schedule=schedule)
+    request.start.FromDatetime(start)
+    request.end.FromDatetime(end)
+    return calls.send(calls.on_call().ListShifts, request)
 
 
 def _utc(at: object) -> str:

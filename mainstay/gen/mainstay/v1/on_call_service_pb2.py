@@ -25,13 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!mainstay/v1/on_call_service.proto\x12\x0bmainstay.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x12WhoIsOnCallRequest\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\x06OnCall\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05layer\x18\x05 \x01(\t\"M\n\x13WhoIsOnCallResponse\x12$\n\x07on_call\x18\x01 \x03(\x0b\x32\x13.mainstay.v1.OnCall\x12\x10\n\x08\x64\x65graded\x18\x02 \x01(\x08\"y\n\x11ListShiftsRequest\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"z\n\x05Shift\x12\x0e\n\x06person\x18\x01 \x01(\t\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05layer\x18\x04 \x01(\t\"J\n\x12ListShiftsResponse\x12\"\n\x06shifts\x18\x01 \x03(\x0b\x32\x12.mainstay.v1.Shift\x12\x10\n\x08\x64\x65graded\x18\x02 \x01(\x08\"\xac\x01\n\x12\x41\x64\x64OverrideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\x0e\n\x06person\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x06 \x01(\t\"&\n\x13\x41\x64\x64OverrideResponse\x12\x0f\n\x07message\x18\x01 \x01(\t2\x82\x02\n\rOnCallService\x12P\n\x0bWhoIsOnCall\x12\x1f.mainstay.v1.WhoIsOnCallRequest\x1a .mainstay.v1.WhoIsOnCallResponse\x12M\n\nListShifts\x12\x1e.mainstay.v1.ListShiftsRequest\x1a\x1f.mainstay.v1.ListShiftsResponse\x12P\n\x0b\x41\x64\x64Override\x12\x1f.mainstay.v1.AddOverrideRequest\x1a .mainstay.v1.AddOverrideResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!mainstay/v1/on_call_service.proto\x12\x0bmainstay.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"N\n\x12WhoIsOnCallRequest\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\x06OnCall\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12\x0e\n\x06person\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12)\n\x05until\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05layer\x18\x05 \x01(\t\"M\n\x13WhoIsOnCallResponse\x12$\n\x07on_call\x18\x01 \x03(\x0b\x32\x13.mainstay.v1.OnCall\x12\x10\n\x08\x64\x65graded\x18\x02 \x01(\x08\"y\n\x11ListShiftsRequest\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"z\n\x05Shift\x12\x0e\n\x06person\x18\x01 \x01(\t\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05layer\x18\x04 \x01(\t\"J\n\x12ListShiftsResponse\x12\"\n\x06shifts\x18\x01 \x03(\x0b\x32\x12.mainstay.v1.Shift\x12\x10\n\x08\x64\x65graded\x18\x02 \x01(\x08\"\xac\x01\n\x12\x41\x64\x64OverrideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\x0e\n\x06person\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x06 \x01(\t\"&\n\x13\x41\x64\x64OverrideResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\"\xe6\x01\n\x08Override\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\x0e\n\x06person\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x06 \x01(\t\x12\n\n\x02\x62y\x18\x07 \x01(\t\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06origin\x18\t \x01(\t\"|\n\x14ListOverridesRequest\x12\x10\n\x08schedule\x18\x01 \x01(\t\x12)\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x15ListOverridesResponse\x12(\n\toverrides\x18\x01 \x03(\x0b\x32\x15.mainstay.v1.Override\"#\n\x15RemoveOverrideRequest\x12\n\n\x02id\x18\x01 \x01(\t\")\n\x16RemoveOverrideResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\"\xcb\x01\n\x1b\x41\x64\x64TemporaryScheduleRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\x0e\n\x06people\x18\x03 \x03(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cturn_seconds\x18\x06 \x01(\x03\x12\x0c\n\x04note\x18\x07 \x01(\t\"/\n\x1c\x41\x64\x64TemporaryScheduleResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\"a\n\x16ImportOverridesRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61lendar\x18\x03 \x01(\t\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"[\n\x17ImportOverridesResponse\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x01 \x01(\x05\x12\x0f\n\x07removed\x18\x02 \x01(\x05\x12\x11\n\tunchanged\x18\x03 \x01(\x05\x12\r\n\x05lines\x18\x04 \x03(\t\"\xdb\x02\n\x04Swap\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\r\n\x05giver\x18\x03 \x01(\t\x12\r\n\x05taker\x18\x04 \x01(\t\x12)\n\x05start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creturn_start\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nreturn_end\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\t \x01(\t\x12\r\n\x05state\x18\n \x01(\t\x12\x13\n\x0b\x61nswered_by\x18\x0b \x01(\t\x12/\n\x0b\x61nswered_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8b\x02\n\x10OfferSwapRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\r\n\x05taker\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0creturn_start\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nreturn_end\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\x08 \x01(\t\"4\n\x11OfferSwapResponse\x12\x1f\n\x04swap\x18\x01 \x01(\x0b\x32\x11.mainstay.v1.Swap\"H\n\x11\x41nswerSwapRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0e\x32\x17.mainstay.v1.SwapAnswer\"5\n\x12\x41nswerSwapResponse\x12\x1f\n\x04swap\x18\x01 \x01(\x0b\x32\x11.mainstay.v1.Swap\"$\n\x10ListSwapsRequest\x12\x10\n\x08schedule\x18\x01 \x01(\t\"5\n\x11ListSwapsResponse\x12 \n\x05swaps\x18\x01 \x03(\x0b\x32\x11.mainstay.v1.Swap\"5\n\x11\x43reateFeedRequest\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\"\"\n\x12\x43reateFeedResponse\x12\x0c\n\x04path\x18\x01 \x01(\t\"I\n\x12RevokeFeedsRequest\x12\x0e\n\x06person\x18\x01 \x01(\t\x12\x10\n\x08schedule\x18\x02 \x01(\t\x12\x11\n\teverybody\x18\x03 \x01(\x08\"&\n\x13RevokeFeedsResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x05*t\n\nSwapAnswer\x12\x1b\n\x17SWAP_ANSWER_UNSPECIFIED\x10\x00\x12\x16\n\x12SWAP_ANSWER_ACCEPT\x10\x01\x12\x17\n\x13SWAP_ANSWER_DECLINE\x10\x02\x12\x18\n\x14SWAP_ANSWER_WITHDRAW\x10\x03\x32\x88\x08\n\rOnCallService\x12P\n\x0bWhoIsOnCall\x12\x1f.mainstay.v1.WhoIsOnCallRequest\x1a .mainstay.v1.WhoIsOnCallResponse\x12M\n\nListShifts\x12\x1e.mainstay.v1.ListShiftsRequest\x1a\x1f.mainstay.v1.ListShiftsResponse\x12P\n\x0b\x41\x64\x64Override\x12\x1f.mainstay.v1.AddOverrideRequest\x1a .mainstay.v1.AddOverrideResponse\x12V\n\rListOverrides\x12!.mainstay.v1.ListOverridesRequest\x1a\".mainstay.v1.ListOverridesResponse\x12Y\n\x0eRemoveOverride\x12\".mainstay.v1.RemoveOverrideRequest\x1a#.mainstay.v1.RemoveOverrideResponse\x12k\n\x14\x41\x64\x64TemporarySchedule\x12(.mainstay.v1.AddTemporaryScheduleRequest\x1a).mainstay.v1.AddTemporaryScheduleResponse\x12\\\n\x0fImportOverrides\x12#.mainstay.v1.ImportOverridesRequest\x1a$.mainstay.v1.ImportOverridesResponse\x12J\n\tOfferSwap\x12\x1d.mainstay.v1.OfferSwapRequest\x1a\x1e.mainstay.v1.OfferSwapResponse\x12M\n\nAnswerSwap\x12\x1e.mainstay.v1.AnswerSwapRequest\x1a\x1f.mainstay.v1.AnswerSwapResponse\x12J\n\tListSwaps\x12\x1d.mainstay.v1.ListSwapsRequest\x1a\x1e.mainstay.v1.ListSwapsResponse\x12M\n\nCreateFeed\x12\x1e.mainstay.v1.CreateFeedRequest\x1a\x1f.mainstay.v1.CreateFeedResponse\x12P\n\x0bRevokeFeeds\x12\x1f.mainstay.v1.RevokeFeedsRequest\x1a .mainstay.v1.RevokeFeedsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mainstay.v1.on_call_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SWAPANSWER']._serialized_start=2951
+  _globals['_SWAPANSWER']._serialized_end=3067
   _globals['_WHOISONCALLREQUEST']._serialized_start=83
   _globals['_WHOISONCALLREQUEST']._serialized_end=161
   _globals['_ONCALL']._serialized_start=163
@@ -48,6 +50,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADDOVERRIDEREQUEST']._serialized_end=854
   _globals['_ADDOVERRIDERESPONSE']._serialized_start=856
   _globals['_ADDOVERRIDERESPONSE']._serialized_end=894
-  _globals['_ONCALLSERVICE']._serialized_start=897
-  _globals['_ONCALLSERVICE']._serialized_end=1155
+  _globals['_OVERRIDE']._serialized_start=897
+  _globals['_OVERRIDE']._serialized_end=1127
+  _globals['_LISTOVERRIDESREQUEST']._serialized_start=1129
+  _globals['_LISTOVERRIDESREQUEST']._serialized_end=1253
+  _globals['_LISTOVERRIDESRESPONSE']._serialized_start=1255
+  _globals['_LISTOVERRIDESRESPONSE']._serialized_end=1320
+  _globals['_REMOVEOVERRIDEREQUEST']._serialized_start=1322
+  _globals['_REMOVEOVERRIDEREQUEST']._serialized_end=1357
+  _globals['_REMOVEOVERRIDERESPONSE']._serialized_start=1359
+  _globals['_REMOVEOVERRIDERESPONSE']._serialized_end=1400
+  _globals['_ADDTEMPORARYSCHEDULEREQUEST']._serialized_start=1403
+  _globals['_ADDTEMPORARYSCHEDULEREQUEST']._serialized_end=1606
+  _globals['_ADDTEMPORARYSCHEDULERESPONSE']._serialized_start=1608
+  _globals['_ADDTEMPORARYSCHEDULERESPONSE']._serialized_end=1655
+  _globals['_IMPORTOVERRIDESREQUEST']._serialized_start=1657
+  _globals['_IMPORTOVERRIDESREQUEST']._serialized_end=1754
+  _globals['_IMPORTOVERRIDESRESPONSE']._serialized_start=1756
+  _globals['_IMPORTOVERRIDESRESPONSE']._serialized_end=1847
+  _globals['_SWAP']._serialized_start=1850
+  _globals['_SWAP']._serialized_end=2197
+  _globals['_OFFERSWAPREQUEST']._serialized_start=2200
+  _globals['_OFFERSWAPREQUEST']._serialized_end=2467
+  _globals['_OFFERSWAPRESPONSE']._serialized_start=2469
+  _globals['_OFFERSWAPRESPONSE']._serialized_end=2521
+  _globals['_ANSWERSWAPREQUEST']._serialized_start=2523
+  _globals['_ANSWERSWAPREQUEST']._serialized_end=2595
+  _globals['_ANSWERSWAPRESPONSE']._serialized_start=2597
+  _globals['_ANSWERSWAPRESPONSE']._serialized_end=2650
+  _globals['_LISTSWAPSREQUEST']._serialized_start=2652
+  _globals['_LISTSWAPSREQUEST']._serialized_end=2688
+  _globals['_LISTSWAPSRESPONSE']._serialized_start=2690
+  _globals['_LISTSWAPSRESPONSE']._serialized_end=2743
+  _globals['_CREATEFEEDREQUEST']._serialized_start=2745
+  _globals['_CREATEFEEDREQUEST']._serialized_end=2798
+  _globals['_CREATEFEEDRESPONSE']._serialized_start=2800
+  _globals['_CREATEFEEDRESPONSE']._serialized_end=2834
+  _globals['_REVOKEFEEDSREQUEST']._serialized_start=2836
+  _globals['_REVOKEFEEDSREQUEST']._serialized_end=2909
+  _globals['_REVOKEFEEDSRESPONSE']._serialized_start=2911
+  _globals['_REVOKEFEEDSRESPONSE']._serialized_end=2949
+  _globals['_ONCALLSERVICE']._serialized_start=3070
+  _globals['_ONCALLSERVICE']._serialized_end=4102
 # @@protoc_insertion_point(module_scope)

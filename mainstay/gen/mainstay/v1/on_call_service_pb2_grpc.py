@@ -49,6 +49,51 @@ class OnCallServiceStub:
                 request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.AddOverrideRequest.SerializeToString,
                 response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.AddOverrideResponse.FromString,
                 _registered_method=True)
+        self.ListOverrides = channel.unary_unary(
+                '/mainstay.v1.OnCallService/ListOverrides',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ListOverridesRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ListOverridesResponse.FromString,
+                _registered_method=True)
+        self.RemoveOverride = channel.unary_unary(
+                '/mainstay.v1.OnCallService/RemoveOverride',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.RemoveOverrideRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.RemoveOverrideResponse.FromString,
+                _registered_method=True)
+        self.AddTemporarySchedule = channel.unary_unary(
+                '/mainstay.v1.OnCallService/AddTemporarySchedule',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.AddTemporaryScheduleRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.AddTemporaryScheduleResponse.FromString,
+                _registered_method=True)
+        self.ImportOverrides = channel.unary_unary(
+                '/mainstay.v1.OnCallService/ImportOverrides',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ImportOverridesRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ImportOverridesResponse.FromString,
+                _registered_method=True)
+        self.OfferSwap = channel.unary_unary(
+                '/mainstay.v1.OnCallService/OfferSwap',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.OfferSwapRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.OfferSwapResponse.FromString,
+                _registered_method=True)
+        self.AnswerSwap = channel.unary_unary(
+                '/mainstay.v1.OnCallService/AnswerSwap',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.AnswerSwapRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.AnswerSwapResponse.FromString,
+                _registered_method=True)
+        self.ListSwaps = channel.unary_unary(
+                '/mainstay.v1.OnCallService/ListSwaps',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsResponse.FromString,
+                _registered_method=True)
+        self.CreateFeed = channel.unary_unary(
+                '/mainstay.v1.OnCallService/CreateFeed',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedResponse.FromString,
+                _registered_method=True)
+        self.RevokeFeeds = channel.unary_unary(
+                '/mainstay.v1.OnCallService/RevokeFeeds',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.RevokeFeedsRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.RevokeFeedsResponse.FromString,
+                _registered_method=True)
 
 
 class OnCallServiceServicer:
@@ -74,6 +119,65 @@ class OnCallServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOverrides(self, request, context):
+        """Those in force that are not over, in the order in which they were made; later ones win.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveOverride(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddTemporarySchedule(self, request, context):
+        """A rotation of its own for a while, over the schedule.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportOverrides(self, request, context):
+        """Overrides from an iCalendar text; an event that was read before is recognised by its UID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OfferSwap(self, request, context):
+        """The caller offers a shift of theirs; nothing changes until somebody accepts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerSwap(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSwaps(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateFeed(self, request, context):
+        """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeFeeds(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OnCallServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -91,6 +195,51 @@ def add_OnCallServiceServicer_to_server(servicer, server):
                     servicer.AddOverride,
                     request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.AddOverrideRequest.FromString,
                     response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.AddOverrideResponse.SerializeToString,
+            ),
+            'ListOverrides': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOverrides,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ListOverridesRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ListOverridesResponse.SerializeToString,
+            ),
+            'RemoveOverride': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveOverride,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.RemoveOverrideRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.RemoveOverrideResponse.SerializeToString,
+            ),
+            'AddTemporarySchedule': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddTemporarySchedule,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.AddTemporaryScheduleRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.AddTemporaryScheduleResponse.SerializeToString,
+            ),
+            'ImportOverrides': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportOverrides,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ImportOverridesRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ImportOverridesResponse.SerializeToString,
+            ),
+            'OfferSwap': grpc.unary_unary_rpc_method_handler(
+                    servicer.OfferSwap,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.OfferSwapRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.OfferSwapResponse.SerializeToString,
+            ),
+            'AnswerSwap': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerSwap,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.AnswerSwapRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.AnswerSwapResponse.SerializeToString,
+            ),
+            'ListSwaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSwaps,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsResponse.SerializeToString,
+            ),
+            'CreateFeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateFeed,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedResponse.SerializeToString,
+            ),
+            'RevokeFeeds': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeFeeds,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.RevokeFeedsRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.RevokeFeedsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -174,6 +323,249 @@ class OnCallService:
             '/mainstay.v1.OnCallService/AddOverride',
             mainstay_dot_v1_dot_on__call__service__pb2.AddOverrideRequest.SerializeToString,
             mainstay_dot_v1_dot_on__call__service__pb2.AddOverrideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOverrides(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/ListOverrides',
+            mainstay_dot_v1_dot_on__call__service__pb2.ListOverridesRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.ListOverridesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveOverride(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/RemoveOverride',
+            mainstay_dot_v1_dot_on__call__service__pb2.RemoveOverrideRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.RemoveOverrideResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddTemporarySchedule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/AddTemporarySchedule',
+            mainstay_dot_v1_dot_on__call__service__pb2.AddTemporaryScheduleRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.AddTemporaryScheduleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportOverrides(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/ImportOverrides',
+            mainstay_dot_v1_dot_on__call__service__pb2.ImportOverridesRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.ImportOverridesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OfferSwap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/OfferSwap',
+            mainstay_dot_v1_dot_on__call__service__pb2.OfferSwapRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.OfferSwapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerSwap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/AnswerSwap',
+            mainstay_dot_v1_dot_on__call__service__pb2.AnswerSwapRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.AnswerSwapResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSwaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/ListSwaps',
+            mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateFeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/CreateFeed',
+            mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeFeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/RevokeFeeds',
+            mainstay_dot_v1_dot_on__call__service__pb2.RevokeFeedsRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.RevokeFeedsResponse.FromString,
             options,
             channel_credentials,
             insecure,

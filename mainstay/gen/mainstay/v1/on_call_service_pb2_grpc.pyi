@@ -36,6 +36,20 @@ class OnCallServiceStub:
     """Shifts tile the time asked for without gap or overlap; where nobody is on call, a shift says so."""
     AddOverride: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.AddOverrideRequest, _on_call_service_pb2.AddOverrideResponse]
     """One person takes over for a while."""
+    ListOverrides: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.ListOverridesRequest, _on_call_service_pb2.ListOverridesResponse]
+    """Those in force that are not over, in the order in which they were made; later ones win."""
+    RemoveOverride: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.RemoveOverrideRequest, _on_call_service_pb2.RemoveOverrideResponse]
+    AddTemporarySchedule: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.AddTemporaryScheduleRequest, _on_call_service_pb2.AddTemporaryScheduleResponse]
+    """A rotation of its own for a while, over the schedule."""
+    ImportOverrides: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.ImportOverridesRequest, _on_call_service_pb2.ImportOverridesResponse]
+    """Overrides from an iCalendar text; an event that was read before is recognised by its UID."""
+    OfferSwap: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.OfferSwapRequest, _on_call_service_pb2.OfferSwapResponse]
+    """The caller offers a shift of theirs; nothing changes until somebody accepts."""
+    AnswerSwap: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.AnswerSwapRequest, _on_call_service_pb2.AnswerSwapResponse]
+    ListSwaps: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.ListSwapsRequest, _on_call_service_pb2.ListSwapsResponse]
+    CreateFeed: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]
+    """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+    RevokeFeeds: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.RevokeFeedsRequest, _on_call_service_pb2.RevokeFeedsResponse]
 
 @_typing.type_check_only
 class OnCallServiceAsyncStub(OnCallServiceStub):
@@ -45,6 +59,20 @@ class OnCallServiceAsyncStub(OnCallServiceStub):
     """Shifts tile the time asked for without gap or overlap; where nobody is on call, a shift says so."""
     AddOverride: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.AddOverrideRequest, _on_call_service_pb2.AddOverrideResponse]  # type: ignore[assignment]
     """One person takes over for a while."""
+    ListOverrides: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.ListOverridesRequest, _on_call_service_pb2.ListOverridesResponse]  # type: ignore[assignment]
+    """Those in force that are not over, in the order in which they were made; later ones win."""
+    RemoveOverride: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.RemoveOverrideRequest, _on_call_service_pb2.RemoveOverrideResponse]  # type: ignore[assignment]
+    AddTemporarySchedule: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.AddTemporaryScheduleRequest, _on_call_service_pb2.AddTemporaryScheduleResponse]  # type: ignore[assignment]
+    """A rotation of its own for a while, over the schedule."""
+    ImportOverrides: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.ImportOverridesRequest, _on_call_service_pb2.ImportOverridesResponse]  # type: ignore[assignment]
+    """Overrides from an iCalendar text; an event that was read before is recognised by its UID."""
+    OfferSwap: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.OfferSwapRequest, _on_call_service_pb2.OfferSwapResponse]  # type: ignore[assignment]
+    """The caller offers a shift of theirs; nothing changes until somebody accepts."""
+    AnswerSwap: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.AnswerSwapRequest, _on_call_service_pb2.AnswerSwapResponse]  # type: ignore[assignment]
+    ListSwaps: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.ListSwapsRequest, _on_call_service_pb2.ListSwapsResponse]  # type: ignore[assignment]
+    CreateFeed: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]  # type: ignore[assignment]
+    """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+    RevokeFeeds: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.RevokeFeedsRequest, _on_call_service_pb2.RevokeFeedsResponse]  # type: ignore[assignment]
 
 class OnCallServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -69,5 +97,73 @@ class OnCallServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_on_call_service_pb2.AddOverrideResponse, _abc.Awaitable[_on_call_service_pb2.AddOverrideResponse]]:
         """One person takes over for a while."""
+
+    @_abc_1.abstractmethod
+    def ListOverrides(
+        self,
+        request: _on_call_service_pb2.ListOverridesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.ListOverridesResponse, _abc.Awaitable[_on_call_service_pb2.ListOverridesResponse]]:
+        """Those in force that are not over, in the order in which they were made; later ones win."""
+
+    @_abc_1.abstractmethod
+    def RemoveOverride(
+        self,
+        request: _on_call_service_pb2.RemoveOverrideRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.RemoveOverrideResponse, _abc.Awaitable[_on_call_service_pb2.RemoveOverrideResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def AddTemporarySchedule(
+        self,
+        request: _on_call_service_pb2.AddTemporaryScheduleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.AddTemporaryScheduleResponse, _abc.Awaitable[_on_call_service_pb2.AddTemporaryScheduleResponse]]:
+        """A rotation of its own for a while, over the schedule."""
+
+    @_abc_1.abstractmethod
+    def ImportOverrides(
+        self,
+        request: _on_call_service_pb2.ImportOverridesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.ImportOverridesResponse, _abc.Awaitable[_on_call_service_pb2.ImportOverridesResponse]]:
+        """Overrides from an iCalendar text; an event that was read before is recognised by its UID."""
+
+    @_abc_1.abstractmethod
+    def OfferSwap(
+        self,
+        request: _on_call_service_pb2.OfferSwapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.OfferSwapResponse, _abc.Awaitable[_on_call_service_pb2.OfferSwapResponse]]:
+        """The caller offers a shift of theirs; nothing changes until somebody accepts."""
+
+    @_abc_1.abstractmethod
+    def AnswerSwap(
+        self,
+        request: _on_call_service_pb2.AnswerSwapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.AnswerSwapResponse, _abc.Awaitable[_on_call_service_pb2.AnswerSwapResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ListSwaps(
+        self,
+        request: _on_call_service_pb2.ListSwapsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.ListSwapsResponse, _abc.Awaitable[_on_call_service_pb2.ListSwapsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def CreateFeed(
+        self,
+        request: _on_call_service_pb2.CreateFeedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.CreateFeedResponse, _abc.Awaitable[_on_call_service_pb2.CreateFeedResponse]]:
+        """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+
+    @_abc_1.abstractmethod
+    def RevokeFeeds(
+        self,
+        request: _on_call_service_pb2.RevokeFeedsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.RevokeFeedsResponse, _abc.Awaitable[_on_call_service_pb2.RevokeFeedsResponse]]: ...
 
 def add_OnCallServiceServicer_to_server(servicer: OnCallServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
