@@ -181,6 +181,7 @@ def _delivery(incident_key: str, entry: Paged) -> DeliveryRow:
         channel=entry.channel,
         reason=entry.reason,
         state="accepted" if entry.delivered else "dead",
+        provider_id=entry.provider_id,
         detail=entry.detail,
         at=entry.at,
     )

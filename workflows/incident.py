@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         Acknowledge,
         AddNote,
         AssignRole,
+        Bounce,
         Cancel,
         Close,
         Escalate,
@@ -282,6 +283,16 @@ class IncidentWorkflow(Following, Recording):
         elif other not in self._state.linked:
             self._log(Linked(at=workflow.now(), relation="merged from", other=other))
             self._set(linked=(*self._state.linked, other)[-lifecycle.MAX_LINKED :])
+
+    @workflow.signal(name=names.BOUNCED, description="A provider could not deliver a notification after all")
+    def bounced(self, bounce: Any = None) -> None:
+        try:
+            given = read(Bounce, bounce)
+        except InvalidArgument as refusal:
+            self.refuse_signal(names.BOUNCED, refusal.message)
+            return
+        if self._opened:
+            self._bounce(given)
 
     @workflow.query(name=names.VIEW, description="The whole state as one model")
     def view(self) -> IncidentView:

@@ -12,13 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain import lifecycle
     from mainstay.domain.alert import Alert
     from mainstay.domain.escalation import NextPage, Target, next_page
-    from mainstay.domain.incident import Call, Phase
+    from mainstay.domain.incident import Bounce, Call, Phase
     from mainstay.domain.lifecycle import HANDLED, MANUAL
     from mainstay.domain.message import AnyMessage, HandledMessage, IncidentRef, Link, PageMessage
     from mainstay.domain.names import LAST_RESORT
     from mainstay.domain.people import ResolvedMethod, ResolvedTarget
     from mainstay.domain.text import plain
-    from mainstay.domain.timeline import EscalationExhausted, EscalationStep, Noted, Paged
+    from mainstay.domain.timeline import Bounced, EscalationExhausted, EscalationStep, Noted, Paged
     from mainstay.domain.work import (
         PinnedResolveRequest,
         Receipt,
@@ -29,6 +29,9 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import calls
 from workflows.incident_core import IncidentCore
+
+KEPT_KEYS = 100
+"""Keys of the latest accepted and bounced notifications that the state carries."""
 
 
 class Paging(IncidentCore):
@@ -62,7 +65,7 @@ class Paging(IncidentCore):
         page = next_page(self._pinned.policy, self._state.escalation, workflow.now())
         if page is None:
             return
-        self._set(escalation=page.then, step_accepted=False)
+        self._set(escalation=page.then, step_accepted=False, accepted_keys=())
         now = workflow.now()
         if not page.targets:
             await self._exhausted()
@@ -286,6 +289,7 @@ class Paging(IncidentCore):
         while call.index < len(call.methods) and not self._over(call):
             if self._stopping:  # the next run sends it, with the same key
                 return
+            call = self._without_bounced(call)
             method = call.methods[call.index]
             if call.accepted and method.fallback:
                 call = self._next_method(call, None)
@@ -293,11 +297,48 @@ class Paging(IncidentCore):
             at = call.begun_at + method.after
             if call.accepted and at > workflow.now():
                 summary = f"{call.person}: next by {method.method}"
-                await self._until(lambda: self._over(call), at, summary)  # noqa: B023 - awaited at once
+                await self._until(
+                    lambda: self._over(call) or self._bounced_of(call) != (),  # noqa: B023 - awaited at once
+                    at,
+                    summary,
+                )
                 continue
             receipt = await self._send(call, method)
             call = self._next_method(call, method if receipt.accepted else None)
         self._finish(call)
+
+    def _bounced_of(self, call: Call) -> tuple[str, ...]:
+        """Methods of the call that a provider accepted and could not deliver after all."""
+        named = {send_key(call, index): method.method for index, method in enumerate(call.methods)}
+        return tuple(named[key] for key in self._state.bounced if named.get(key) in call.accepted)
+
+    def _without_bounced(self, call: Call) -> Call:
+        """A method that bounced counts as one that failed: the next one follows at once."""
+        gone = self._bounced_of(call)
+        if not gone:
+            return call
+        call = call.model_copy(update={"accepted": tuple(name for name in call.accepted if name not in gone)})
+        self._set(calls=tuple(call if c.key == call.key else c for c in self._state.calls))
+        return call
+
+    def _bounce(self, bounce: Bounce) -> None:
+        """What was accepted has come back. Where it was the step's last hope, the next step is due at once."""
+        state = self._state
+        if bounce.key in state.bounced or not bounce.key.startswith(f"{state.key}/"):
+            return
+        page = next((e for e in reversed(state.recent) if isinstance(e, Paged) and e.key == bounce.key), None)
+        if page is None or not page.delivered:
+            return
+        detail = plain(bounce.detail, 300)
+        self._log(Bounced(at=workflow.now(), person=page.person, method=page.method, key=page.key, detail=detail))
+        hoped = bounce.key in state.accepted_keys
+        left = tuple(key for key in state.accepted_keys if key != bounce.key)
+        self._set(bounced=(*state.bounced, bounce.key)[-KEPT_KEYS:], accepted_keys=left)
+        pending = any(call.step >= 0 and call.round == state.escalation.round for call in state.calls)
+        if hoped and not left:
+            self._set(step_accepted=False)
+            if not pending and not state.escalation.acknowledged_by:
+                self._state = lifecycle.undelivered(self._state, self._pinned, workflow.now())
 
     def _next_method(self, call: Call, accepted: ResolvedMethod | None) -> Call:
         known = (*call.accepted, accepted.method) if accepted else call.accepted
@@ -320,7 +361,7 @@ class Paging(IncidentCore):
 
     async def _send(self, call: Call, method: ResolvedMethod) -> Receipt:
         request = SendRequest(
-            key=f"{call.key}/{call.index}/{method.method}",
+            key=send_key(call, call.index),
             person=call.person,
             method=method.method,
             channel=method.channel,
@@ -352,11 +393,18 @@ class Paging(IncidentCore):
                 detail=receipt.detail[:300],
                 reason=kind,
                 key=request.key,
+                provider_id=receipt.provider_id[:200],
             )
         )
         if receipt.accepted:
             reached = {**self._state.reached, call.person: method}
             self._set(reached=reached)
             if call.step >= 0 and call.round == self._state.escalation.round:
-                self._set(step_accepted=True, undelivered=0)
+                keys = (*self._state.accepted_keys, request.key)[-KEPT_KEYS:]
+                self._set(step_accepted=True, undelivered=0, accepted_keys=keys)
         return receipt
+
+
+def send_key(call: Call, index: int) -> str:
+    """The idempotency key of one method of a call."""
+    return f"{call.key}/{index}/{call.methods[index].method}"

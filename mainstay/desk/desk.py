@@ -35,6 +35,7 @@ from mainstay.desk.follow import History
 from mainstay.desk.halt import Halts
 from mainstay.desk.incidents import Incidents
 from mainstay.desk.items import Items
+from mainstay.desk.notified import Notified
 from mainstay.desk.on_call import OnCall
 from mainstay.desk.pinning import Pins
 from mainstay.desk.plan import plan
@@ -53,6 +54,7 @@ from mainstay.domain.runbook.run import RunView
 from mainstay.domain.signature import Signer
 from mainstay.domain.work import ItemRow
 from mainstay.records import Store
+from mainstay.records.rows import DeliveryReported, DeliveryRow
 
 UPDATE_TIMEOUT = timedelta(seconds=10)
 READ_TIMEOUT = timedelta(seconds=5)
@@ -86,6 +88,7 @@ class Desk:
         self._declarations = Declarations(client, self._pins, clock)
         self._updates = Updates(client, self._book, signer, clock)
         self._incidents = Incidents(client, store, self._book)
+        self._notified = Notified(client, store, self._book)
         self._runs = Runs(client, config, self._pins)
         self._items = Items(client, store, self._book, signer, clock)
         self._on_call = OnCall(config, store, self._pins, clock)
@@ -153,6 +156,18 @@ class Desk:
     async def timeline(self, ref: str) -> Timeline:
         """Every entry of the journal, oldest first."""
         return await self._incidents.timeline(await self.find(ref))
+
+    async def deliveries(self, ref: str) -> tuple[DeliveryRow, ...]:
+        """What became of each notification, oldest first. Raises NotFound, Unavailable."""
+        return await self._notified.list(await self.find(ref))
+
+    async def delivery_reported(self, report: DeliveryReported) -> bool:
+        """A provider's callback about one notification: False when it is not known here.
+
+        For the inbound hooks of every channel. A dead one makes the person's next method follow at once.
+        Raises Unavailable, and the provider tries again.
+        """
+        return await self._notified.report(report)
 
     async def watch(self, ref: str, after_revision: int = 0) -> AsyncIterator[WatchEvent]:
         """The state, then each change, with heartbeats between; ends when the incident does."""

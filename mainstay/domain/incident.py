@@ -203,6 +203,13 @@ class Call(Record):
     """Names of the methods that a provider accepted."""
 
 
+class Bounce(Record):
+    """A notification that a provider took and could not deliver after all. ``key`` is its idempotency key."""
+
+    key: str
+    detail: str = ""
+
+
 class RunRequest(Record):
     """A runbook that is to be started."""
 
@@ -244,6 +251,10 @@ class IncidentState(Record):
     """How often in this round everybody was tried in vain and the list begun anew; part of a page's key."""
     step_accepted: bool = False
     """A provider accepted a page of the present step."""
+    accepted_keys: tuple[str, ...] = ()
+    """Keys of this round's pages that a provider accepted and that have not bounced, the latest 100."""
+    bounced: tuple[str, ...] = ()
+    """Keys of notifications that came back, the latest 100."""
     reached: dict[str, ResolvedMethod] = Field(default_factory=dict)
     """Handle → the method by which a person was reached last."""
     to_page: tuple[str, ...] = ()

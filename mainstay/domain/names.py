@@ -37,6 +37,7 @@ CLOSE = "close"
 ALERTS = "alerts"
 RUN_REPORT = "run_report"
 CHILD_REPORT = "child_report"
+BOUNCED = "bounced"
 VIEW = "view"
 
 # Runbook run: updates

@@ -65,6 +65,18 @@ class Paged(Entry):
     detail: str = ""
     reason: str = ""
     key: str = ""
+    provider_id: str = ""
+    """The provider's own id: its callbacks name the notification by it."""
+
+
+class Bounced(Entry):
+    """A provider took a notification and said later that it cannot be delivered."""
+
+    kind: Literal["bounced"] = "bounced"
+    person: str
+    method: str
+    key: str = ""
+    detail: str = ""
 
 
 class EscalationStep(Entry):
@@ -234,6 +246,7 @@ AnyEntry = Annotated[
     | Alerted
     | SeveritySet
     | Paged
+    | Bounced
     | EscalationStep
     | EscalationExhausted
     | Acknowledged

@@ -18,6 +18,7 @@ from mainstay.domain.timeline import (
     AnyEntry,
     ApprovalAnswered,
     ApprovalAsked,
+    Bounced,
     Decided,
     Declared,
     EscalationExhausted,
@@ -86,6 +87,8 @@ def _words(entry: AnyEntry) -> str:
             if entry.delivered:
                 return f"{entry.person} was {told} by {entry.method}"
             return f"{entry.person} could not be {told} by {entry.method}{_why(entry.detail)}"
+        case Bounced():
+            return f"what {entry.person} was sent by {entry.method} did not arrive{_why(entry.detail)}"
         case EscalationStep():
             targets = ", ".join(entry.targets) or "nobody"
             return f"escalated to {targets} (round {entry.round}, step {entry.step + 1}){_why(entry.why)}"

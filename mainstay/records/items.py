@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mainstay.domain.work import ItemRow, SaveEffect
 from mainstay.records.dialect import put
-from mainstay.records.rows import DeliveryRow, OverrideRow
+from mainstay.records.rows import DeliveryReported, DeliveryRow, OverrideRow
 from mainstay.records.tables import action_items, deliveries, effects, overrides
 
 FINISHED = ("done",)
 _SETTLED = ("accepted", "delivered", "dead")
+_REPORTED = ("delivered", "dead")
 
 
 async def save_item(connection: AsyncConnection, item: ItemRow) -> None:
@@ -86,9 +87,37 @@ async def save_delivery(connection: AsyncConnection, row: DeliveryRow) -> Delive
     await put(connection, deliveries, row.model_dump(), keep=row.model_dump())  # insert only
     locked = select(deliveries).where(deliveries.c.id == row.id).with_for_update()
     known = DeliveryRow(**(await connection.execute(locked)).one()._mapping)
+    if known.state in _REPORTED and row.state not in _REPORTED:
+        # The provider's word came before the journal's: it stays, and the journal fills in the rest.
+        told = {"state": known.state, "provider_id": known.provider_id or row.provider_id}
+        row = row.model_copy(update={**told, "detail": known.detail or row.detail})
     back = known.state in _SETTLED and row.state in ("sending", "failed")
     if known == row or back:
         return known
+    await put(connection, deliveries, row.model_dump())
+    return row
+
+
+async def report_delivery(connection: AsyncConnection, report: DeliveryReported) -> DeliveryRow | None:
+    """Move one on as its provider says; None when no such notification is known.
+
+    A dead one stays dead and a delivered one delivered: callbacks repeat and overtake each other.
+    """
+    c = deliveries.c
+    if report.key:
+        blank = DeliveryRow(id=report.key, incident_key=report.incident_key, channel=report.channel, at=report.at)
+        await put(connection, deliveries, blank.model_dump(), keep=blank.model_dump())
+        chosen = c.id == report.key
+    else:
+        chosen = (c.provider_id == report.provider_id) & (c.channel == report.channel)
+    found = (await connection.execute(select(deliveries).where(chosen).limit(1).with_for_update())).one_or_none()
+    if found is None:
+        return None
+    known = DeliveryRow(**found._mapping)
+    if known.state in _REPORTED:
+        return known
+    told = {"state": report.state, "detail": report.detail or known.detail}
+    row = known.model_copy(update={**told, "provider_id": report.provider_id or known.provider_id})
     await put(connection, deliveries, row.model_dump())
     return row
 

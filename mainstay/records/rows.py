@@ -76,6 +76,28 @@ class DeliveryRow(Record):
     at: datetime
 
 
+class DeliveryReported(Record):
+    """What a provider says later of a notification that it had accepted: a callback, a bounce, a receipt.
+
+    It is found by ``key`` (the idempotency key, which a channel puts into its callback address or its
+    Message-ID) or, where the provider tells only its own, by ``provider_id`` and ``channel``.
+    """
+
+    state: Literal["delivered", "dead"]
+    """``dead``: it will never arrive, so the person's next method follows at once."""
+    at: datetime
+    key: str = ""
+    provider_id: str = ""
+    channel: str = ""
+    detail: str = ""
+    """One line without address, token or text of the message."""
+
+    @property
+    def incident_key(self) -> str:
+        """Every key of a notification begins with its incident's."""
+        return self.key.partition("/")[0]
+
+
 class ChainReport(Record):
     """What ``verify_chain`` found. ``intact`` is False when a row was changed, removed or put in."""
 

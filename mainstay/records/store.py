@@ -20,6 +20,7 @@ from mainstay.records import chain, incidents, items, migrate, numbers, oncall, 
 from mainstay.records.engine import Engine
 from mainstay.records.rows import (
     ChainReport,
+    DeliveryReported,
     DeliveryRow,
     FeedRow,
     IncidentList,
@@ -209,6 +210,10 @@ class Store:
     async def save_delivery(self, row: DeliveryRow) -> DeliveryRow:
         """Insert or move on; answers what is stored now. Accepted never becomes "sending" again."""
         return await self._engine.write(lambda c: items.save_delivery(c, row))
+
+    async def report_delivery(self, report: DeliveryReported) -> DeliveryRow | None:
+        """What the provider says became of a notification; answers what is stored now, None if it is unknown."""
+        return await self._engine.write(lambda c: items.report_delivery(c, report))
 
     async def delivery(self, id_: str) -> DeliveryRow | None:
         """By its idempotency key."""

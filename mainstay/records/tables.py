@@ -214,6 +214,7 @@ deliveries = Table(
     _text("provider_id"),
     _text("detail"),
     _at("at", nullable=False, index=True),
+    Index("ix_deliveries_provider_id", "provider_id"),
 )
 
 effects = Table(

@@ -63,6 +63,7 @@ def test_every_update_has_a_rule() -> None:
         "ALERTS",
         "RUN_REPORT",
         "CHILD_REPORT",
+        "BOUNCED",
         "LEASE_GRANTED",
         "ROLES",
         "LEASE_ASK",

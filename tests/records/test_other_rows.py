@@ -9,7 +9,7 @@ import pytest
 from mainstay.domain.oncall.schedule import Override
 from mainstay.domain.work import ItemRow, SaveEffect
 from mainstay.records import Store
-from mainstay.records.rows import DeliveryRow, OverrideRow
+from mainstay.records.rows import DeliveryReported, DeliveryRow, OverrideRow
 from tests.records.samples import MINUTE, NOW
 
 
@@ -80,6 +80,40 @@ async def test_deliveries(store: Store, states: tuple[str, ...], kept: str) -> N
     assert await store.deliveries("k") == (answer,)
     assert await store.delivery("k/1/0/alice/email") == answer
     assert await store.delivery("unknown") is None
+
+
+def reported(state: str, **fields: str) -> DeliveryReported:
+    return DeliveryReported.model_validate({"state": state, "at": NOW, "channel": "sms", **fields})
+
+
+async def test_a_provider_says_later_what_became_of_it(store: Store) -> None:
+    """Given a delivery that the provider took, when its callback comes by the provider's id, then it is delivered;
+    a late "undeliverable", a repeat and the journal's own retry change nothing; an unknown id is not ours."""
+    sent = DeliveryRow(
+        id="k/1/0/alice/0/sms", incident_key="k", person="alice", channel="sms", state="accepted",
+        provider_id="SM1", at=NOW,
+    )  # fmt: skip
+    await store.save_delivery(sent)
+    assert await store.report_delivery(reported("delivered", provider_id="SM2")) is None
+    assert await store.report_delivery(reported("delivered", provider_id="SM1", channel="voice")) is None
+    for state in ("delivered", "dead", "delivered"):
+        answer = await store.report_delivery(reported(state, provider_id="SM1"))
+        assert answer == sent.model_copy(update={"state": "delivered"})
+    await store.save_delivery(sent)
+    assert (await store.deliveries("k"))[0].state == "delivered"
+
+
+async def test_a_callback_may_overtake_the_journal(store: Store) -> None:
+    """Given a bounce that names a key which is not recorded yet, then it is kept under its incident, and the journal
+    fills in person and method without making it accepted again."""
+    key = "k/1/0/alice/0/sms"
+    first = await store.report_delivery(reported("dead", key=key, detail="unknown subscriber"))
+    assert first is not None
+    assert (first.incident_key, first.state) == ("k", "dead")
+    late = DeliveryRow(id=key, incident_key="k", person="alice", method="sms", channel="sms", state="accepted", at=NOW)
+    kept = await store.save_delivery(late)
+    assert (kept.person, kept.state, kept.detail) == ("alice", "dead", "unknown subscriber")
+    assert await store.deliveries("k") == (kept,)
 
 
 async def test_standing_changes(store: Store) -> None:

@@ -18,7 +18,7 @@ from devstack.processes import eventually
 from mainstay.domain.alert import AlertBatch
 from mainstay.domain.escalation import EscalationPolicy, Step, Target
 from mainstay.domain.incident import IncidentInput, IncidentView, Phase
-from mainstay.domain.people import ContactMethod
+from mainstay.domain.people import ContactMethod, NotificationRule
 from mainstay.domain.work import Pinned, PinRequest, Receipt, SendRequest
 from mainstay.simulate.recording import Recorder
 from tests.workflows.conftest import COUNT, Stage, Story, alert, make_pinned, refused, workers
@@ -231,6 +231,50 @@ async def test_no_last_resort_tells_the_installations(stage: Stage, recorder: Re
     await story.skip(minutes=10, seconds=5)
     await story.until(lambda _: "last_resort" in [r.channel for r in recorder.sent], "the last resort is told")
     assert [entry.kind for entry in await story.journal("escalation_exhausted")] == ["escalation_exhausted"]
+    await story.over()
+
+
+def only_page(recorder: Recorder, person: str) -> SendRequest:
+    return next(r for r in reversed(recorder.sent) if r.person == person and r.message.kind == "page")
+
+
+async def test_a_bounce_brings_the_next_method_at_once(stage: Stage, recorder: Recorder) -> None:
+    """Given alice's pager took the page and her mail is due four minutes later, when the provider says that it cannot
+    be delivered, then her mail follows at once; the same callback again changes nothing."""
+    two_methods(recorder)
+    alice = recorder.pinned.people["alice"]
+    rules = (NotificationRule(method="pager"), NotificationRule(method="mail", after=timedelta(minutes=4)))
+    people = {**recorder.pinned.people, "alice": alice.model_copy(update={"notify": rules})}
+    recorder.pinned = recorder.pinned.model_copy(update={"people": people})
+    story = await stage.start(recorder)
+    await story.paged("alice")
+    await story.until(lambda v: any(e.kind == "paged" for e in v.timeline), "recorded")
+    bounce = {"key": only_page(recorder, "alice").key, "detail": "no such device"}
+    await story.handle.signal("bounced", bounce)
+    await story.paged("alice", "alice")
+    await story.handle.signal("bounced", bounce)
+    await story.tell("add_note", text="still alice's alone")
+    assert [r.method for r in recorder.sent] == ["pager", "mail"]
+    pages = await story.journal("paged")
+    assert pages[-1].at - pages[0].at < timedelta(minutes=3)
+    assert [(e.person, e.method, e.detail) for e in await story.journal("bounced")] == [
+        ("alice", "pager", "no such device")
+    ]
+    await story.over()
+
+
+async def test_when_the_last_page_of_a_step_bounces_the_next_step_is_due(stage: Stage, recorder: Recorder) -> None:
+    """Given alice has one method and it was accepted, when it bounces, then bob is paged without waiting; a key that
+    this incident never sent, and one that nobody can read, wake nobody."""
+    story = await stage.start(recorder)
+    await story.paged("alice")
+    await story.handle.signal("bounced", {"key": f"{(await story.view()).key}/1/0/alice/0/else"})
+    await story.handle.signal("bounced", 17)
+    await story.until(lambda v: any(e.kind == "refused" for e in v.timeline), "refused")
+    assert recorder.people_paged() == ["alice"]
+    await story.until(lambda v: any(e.kind == "paged" for e in v.timeline), "recorded")
+    await story.handle.signal("bounced", {"key": only_page(recorder, "alice").key})
+    await story.paged("alice", "bob")
     await story.over()
 
 
