@@ -23,11 +23,13 @@ from mainstay.web.feeds import CalendarFeeds
 from mainstay.web.health import Health
 from mainstay.web.links import Links
 from mainstay.web.login import Login
+from mainstay.web.pagerduty import PagerDuty
 from mainstay.web.pages import Pages
 from mainstay.web.render import style
 from mainstay.web.session import Sessions
 from mainstay.web.shield import Shield
 from mainstay.web.status import StatusPage
+from mainstay.web.twilio import Twilio
 from mainstay.web.webhooks import DELIVERY_TIMEOUT, MAX_IN_FLIGHT, Webhooks
 
 
@@ -62,12 +64,17 @@ def build_app(
     health = Health(desk, metrics, now)
     public = StatusPage(desk, config, now)
     login = Login(sessions, public_url, metrics)
+    twilio = Twilio(desk, signer, config, public_url, now, metrics)
+    pagerduty = PagerDuty(desk, config, metrics)
     get, post = ["GET"], ["POST"]
     return Starlette(
         routes=[
             Route("/webhooks/alertmanager", hooks.alertmanager, methods=post),
             Route("/webhooks/grafana", hooks.grafana, methods=post),
             Route("/webhooks/events", hooks.events, methods=post),
+            Route("/twilio/{channel}/sms", twilio.sms, methods=post),
+            Route("/twilio/{channel}/voice/{ack}/{escalate}", twilio.voice, methods=post),
+            Route("/pagerduty/{channel}", pagerduty.event, methods=post),
             Route("/a/{token}", links.show, methods=get),
             Route("/a/{token}", links.act, methods=post),
             Route("/", pages.index, methods=get),
