@@ -85,5 +85,12 @@ class IncidentCore:
         await workflow.wait_condition(lambda: self._stopping or task.done())
         if task.done():
             return task.result()
+        task.add_done_callback(_forget)
         task.cancel()
         return None
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """What became of work that nobody waits for any more is no news."""
+    if not task.cancelled():
+        task.exception()

@@ -150,7 +150,7 @@ class RunRef(Record):
     run_id: str = ""
     runbook: str
     status: str = "running"
-    """``running``, ``waiting for approval``, ``waiting for an answer``, ``paused`` or an outcome."""
+    """``running``, ``waiting for approval``, ``waiting for an answer``, ``paused``, ``halted`` or an outcome."""
     waits_for: str = ""
     last_seq: int = 0
     """Highest sequence number of its report that was taken: reports are idempotent."""

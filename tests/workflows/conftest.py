@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.worker import Worker
 
@@ -87,6 +89,19 @@ def make_pinned(**changes: Any) -> PinnedConfig:
     return PinnedConfig(**{**fields, **changes})
 
 
+def levels(recorder: Recorder, **changes: Any) -> None:
+    """Change every level of the severity profile."""
+    profile = recorder.pinned.profile
+    changed = tuple(level.model_copy(update=changes) for level in profile.levels)
+    update = {"profile": profile.model_copy(update={"levels": changed})}
+    recorder.pinned = recorder.pinned.model_copy(update=update)
+
+
+def without_cadence(recorder: Recorder) -> None:
+    """Nobody is owed a status update: an hour of virtual time is one jump and not several."""
+    levels(recorder, update_every=None, public_update_every=None)
+
+
 def alert(name: str = "HighErrors", *, firing: bool = True, start: str = "2026-03-02T03:00:00Z") -> Alert:
     return Alert.model_validate(
         {
@@ -97,6 +112,19 @@ def alert(name: str = "HighErrors", *, firing: bool = True, start: str = "2026-0
             "starts_at": start,
         }
     )
+
+
+async def told(handle: WorkflowHandle[Any, Any], update: str, command: Any, request_id: str = "") -> Outcome:
+    """Send an update as a door would: again, with the same id, where the workflow is between two executions."""
+    request_id = request_id or f"request/{next(COUNT)}"
+    for _ in range(50):
+        try:
+            return await handle.execute_update(update, command, id=request_id, result_type=Outcome)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+            await asyncio.sleep(0.05)
+    raise TimeoutError(f"{update} was never taken")
 
 
 @dataclass
@@ -123,9 +151,8 @@ class Story:
         await eventually(ok, 30, what)
         return seen[-1]
 
-    async def tell(self, update: str, who: str = "alice", **body: Any) -> Outcome:
-        command = {"actor": {"person": who}, **body}
-        return await self.handle.execute_update(update, command, result_type=Outcome)
+    async def tell(self, update: str, who: str = "alice", request_id: str = "", **body: Any) -> Outcome:
+        return await told(self.handle, update, {"actor": {"person": who}, **body}, request_id)
 
     async def paged(self, *people: str) -> None:
         """Wait until exactly these were paged, in this order."""

@@ -7,11 +7,12 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from mainstay.domain.incident import Phase
 from mainstay.simulate.recording import Recorder
-from tests.workflows.conftest import Stage, alert
+from tests.workflows.conftest import Stage, alert, without_cadence
 
 
 async def test_silence_escalates_until_somebody_answers(stage: Stage, recorder: Recorder) -> None:
     """At 0 page alice, at 5m bob, at 10m carol; bob acknowledges and nobody else is woken."""
+    without_cadence(recorder)
     story = await stage.start(recorder)
     await story.until(lambda v: recorder.people_paged() == ["alice"], "alice is paged")
     await story.skip(minutes=4, seconds=59)

@@ -21,7 +21,7 @@ from mainstay.domain.incident import IncidentInput, IncidentView, Phase
 from mainstay.domain.people import ContactMethod, NotificationRule
 from mainstay.domain.work import Pinned, PinRequest, Receipt, SendRequest
 from mainstay.simulate.recording import Recorder
-from tests.workflows.conftest import COUNT, Stage, Story, alert, make_pinned, refused, workers
+from tests.workflows.conftest import COUNT, Stage, Story, alert, levels, make_pinned, refused, without_cadence, workers
 
 
 @dataclass
@@ -84,6 +84,7 @@ async def test_primary_then_secondary_then_manager(stage: Stage, recorder: Recor
 @pytest.mark.capability("S-064")
 async def test_an_acknowledgement_stops_it(stage: Stage, recorder: Recorder) -> None:
     """Given an ack at minute 3 of a 5-minute timer, then no further page is sent and time_to_acknowledge is 3 min."""
+    without_cadence(recorder)
     story = await stage.start(recorder)
     await story.paged("alice")
     await story.skip(minutes=3)
@@ -148,6 +149,7 @@ async def test_an_acknowledgement_during_a_send_wakes_nobody_after_it(client: Cl
     """Given bob's page hangs in the channel, when alice acknowledges, then no other is called, nothing is retried, and
     the journal says that the page may be out."""
     async with slow(client, held="bob") as (stage, recorder):
+        without_cadence(recorder)
         story = await stage.start(recorder)
         await story.paged("alice")
         await story.tell("escalate")
@@ -204,19 +206,18 @@ async def test_a_level_may_call_more_than_the_on_call_person(
     stage: Stage, recorder: Recorder, whom: str, expected: list[str]
 ) -> None:
     """A level of all hands pages the team, or every step's people, at once; each person once."""
-    profile = recorder.pinned.profile
-    levels = tuple(level.model_copy(update={"page_whom": whom}) for level in profile.levels)
-    recorder.pinned = recorder.pinned.model_copy(update={"profile": profile.model_copy(update={"levels": levels})})
+    levels(recorder, page_whom=whom)
     story = await stage.start(recorder)
     await story.until(lambda _: sorted(recorder.people_paged()) == expected, f"{expected} are paged at once")
     await story.over()
 
 
 async def test_a_ticket_wakes_nobody_until_somebody_raises_it(stage: Stage, recorder: Recorder) -> None:
-    """Given a route that only lists, then nobody is paged for hours; a person's severity begins the escalation."""
+    """Given a route that only lists, then nobody is paged for days; a person's severity begins the escalation."""
+    without_cadence(recorder)
     story = await stage.start(recorder, mode="ticket")
     await story.until(lambda v: v.number, "recorded")
-    await story.skip(hours=4)
+    await story.skip(days=2)
     assert recorder.people_paged() == []
     await story.tell("set_severity", severity="SEV1", reason="it is worse")
     await story.paged("alice")

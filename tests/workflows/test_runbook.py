@@ -17,7 +17,7 @@ from mainstay.domain.runbook.run import RunInput, RunView
 from mainstay.domain.verdict import Verdict
 from mainstay.domain.work import Look
 from mainstay.simulate.recording import Recorder
-from tests.workflows.conftest import COUNT, Stage, Story, alert, make_pinned
+from tests.workflows.conftest import COUNT, Stage, Story, alert, make_pinned, told
 
 TREE = """
 name: fix
@@ -71,7 +71,7 @@ class Run:
         return seen[-1]
 
     async def tell(self, update: str, who: str = "alice", **body: Any) -> Any:
-        return await self.handle.execute_update(update, {"actor": {"person": who}, **body})
+        return await told(self.handle, update, {"actor": {"person": who}, **body})
 
 
 async def start(stage: Stage, recorder: Recorder, text: str = TREE, **fields: Any) -> Run:
@@ -79,7 +79,7 @@ async def start(stage: Stage, recorder: Recorder, text: str = TREE, **fields: An
         runbook="fix",
         text=text,
         digest=digest(text),
-        inputs={"workload": WORKLOAD},
+        inputs={"workload": WORKLOAD} if "inputs:" in text else {},
         pinned=recorder.pinned,
         **fields,
     )
