@@ -128,7 +128,7 @@ def _from_refusal(refusal: Refusal) -> ApplicationError:
 def _from_kubernetes(failure: ApiException, doing: str) -> ApplicationError:
     status = int(failure.status or 0)
     message = _missing_right(failure) if status == HTTPStatus.FORBIDDEN else f"{status} {status_message(failure)}"
-    if _namespace_goes_away(failure):
+    if namespace_goes_away(failure):
         return transient(_said(doing, message))
     after = retry_after(failure.headers or {}) or _retry_after_body(failure)
     return _from_status(status, _said(doing, message), {}, after)
@@ -157,7 +157,8 @@ def _missing_right(failure: ApiException) -> str:
     )
 
 
-def _namespace_goes_away(failure: ApiException) -> bool:
+def namespace_goes_away(failure: ApiException) -> bool:
+    """Whether a 403 is only that the namespace is being deleted."""
     causes = (_status_object(failure).get("details") or {}).get("causes") or ()
     return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 

@@ -169,7 +169,11 @@ async def plan_change(request: PlanRequest) -> Change:
 
 def start_apply(request: ApplyRequest) -> workflow.ActivityHandle[Applied]:
     title = f"Undo: {request.change.title}" if request.undo else request.change.title
-    chosen = options.UNDO if request.undo else options.APPLY
+    chosen: dict[str, Any] = {**(options.UNDO if request.undo else options.APPLY)}
+    if request.change.patience and not request.undo:
+        longer = timedelta(seconds=request.change.patience)
+        chosen["start_to_close_timeout"] = options.APPLY_ONCE + longer
+        chosen["schedule_to_close_timeout"] = options.APPLY_WHOLE + longer
     return _start("apply_change", request, Applied, title, chosen)
 
 

@@ -93,10 +93,14 @@ PLAN = ActivityConfig(
     retry_policy=_retry(),
 )
 
+APPLY_ONCE = timedelta(seconds=60)
+APPLY_WHOLE = timedelta(minutes=15)
+"""One try, and all of them; a change that takes longer by its nature says by how much (``Change.patience``)."""
+
 APPLY = ActivityConfig(
     task_queue=CLUSTER_QUEUE,
-    start_to_close_timeout=timedelta(seconds=60),
-    schedule_to_close_timeout=timedelta(minutes=15),
+    start_to_close_timeout=APPLY_ONCE,
+    schedule_to_close_timeout=APPLY_WHOLE,
     heartbeat_timeout=timedelta(seconds=10),
     retry_policy=_retry(),
 )

@@ -78,7 +78,7 @@ class Action(ABC, Generic[P]):
         change = request.change
         if request.undo and change.undo == "none":
             raise WrongState(f"{change.action} cannot be undone: {change.title}")
-        place, mark = Place.of(change.target), _mark(request)
+        place, mark = Place.of(change.target), mark_of(request)
         for _ in range(ATTEMPTS):
             live = await self._clusters[place.cluster].read(place)
             done = self._settled(live, request, mark)
@@ -124,13 +124,13 @@ class Action(ABC, Generic[P]):
         """The answer if nothing is to be written; None if the patch may go out on what is there."""
         change = request.change
         if live["metadata"]["uid"] != change.target.uid:
-            return _drifted(live, "it was deleted and created again")
+            return drifted(live, "it was deleted and created again")
         if self.stands_at(live, self._goal(request)):
-            return _applied("already", live)
+            return applied("already", live)
         if bears(live, mark):
-            return _drifted(live, "this step has changed it, and somebody has changed it since")
+            return drifted(live, "this step has changed it, and somebody has changed it since")
         why = self._not_ours(live, change) if request.undo else self.drift(live, change)
-        return _drifted(live, why) if why else None
+        return drifted(live, why) if why else None
 
     def _not_ours(self, live: Raw, change: Change) -> str:
         return "" if self.stands_at(live, _pinned(change.desired)) else "it is not as this step left it"
@@ -155,9 +155,9 @@ class Action(ABC, Generic[P]):
         try:
             now = await self._clusters[place.cluster].read(place)
         except Exception as fault:
-            return _applied("changed", answer, f"written, but not read back ({type(fault).__name__})")
+            return applied("changed", answer, f"written, but not read back ({type(fault).__name__})")
         detail = "" if self.stands_at(now, value) else "written, but reading back shows another value"
-        return _applied("changed", answer, detail)
+        return applied("changed", answer, detail)
 
 
 def _pinned(value: JsonValue) -> Value:
@@ -172,13 +172,15 @@ def _unbound(body: Body) -> Body:
     return {key: value for key, value in body.items() if key != "metadata"}
 
 
-def _mark(request: ApplyRequest) -> Mark:
+def mark_of(request: ApplyRequest) -> Mark:
+    """What this change leaves on what it writes."""
     number = digest([request.change.digest, request.change.former]).removeprefix("sha256:")[:16]
     change = f"{number}-undo" if request.undo else number
     return Mark(request.run_id, request.step, request.fence, change, request.undo)
 
 
-def _applied(outcome: str, live: Raw, detail: str = "") -> Applied:
+def applied(outcome: str, live: Raw, detail: str = "", **facts: JsonValue) -> Applied:
+    """The answer about an object as it is now."""
     metadata = live["metadata"]
     return Applied.model_validate(
         {
@@ -186,9 +188,11 @@ def _applied(outcome: str, live: Raw, detail: str = "") -> Applied:
             "detail": detail,
             "generation": metadata.get("generation", 0),
             "resource_version": metadata["resourceVersion"],
+            "facts": facts,
         }
     )
 
 
-def _drifted(live: Raw, why: str) -> Applied:
-    return _applied("drifted", live, f"{live.get('kind', 'object').lower()}/{live['metadata']['name']}: {why}")
+def drifted(live: Raw, why: str) -> Applied:
+    """The answer where the change must not be made."""
+    return applied("drifted", live, f"{live.get('kind', 'object').lower()}/{live['metadata']['name']}: {why}")

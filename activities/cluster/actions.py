@@ -10,6 +10,7 @@ from typing import Any
 from temporalio import activity
 
 from activities import failpoints
+from activities.cluster import progress
 from activities.cluster.action import Action
 from activities.cluster.client import Clusters, Mutations
 from activities.cluster.envelope import Envelope
@@ -66,6 +67,7 @@ class ClusterActions:
 @contextlib.asynccontextmanager
 async def _beating() -> AsyncIterator[None]:
     """Heartbeat in the background, so that a cancellation and a dead worker are noticed."""
+    progress.begin()
     task = asyncio.create_task(_beat()) if activity.in_activity() else None
     try:
         yield
@@ -76,5 +78,5 @@ async def _beating() -> AsyncIterator[None]:
 
 async def _beat() -> None:
     while True:
-        activity.heartbeat()
+        activity.heartbeat(progress.done())
         await asyncio.sleep(HEARTBEAT_SECONDS)

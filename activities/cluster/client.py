@@ -1,6 +1,6 @@
 """Talking to Kubernetes: raw JSON in and out, one connection pool per cluster, one way to change anything.
 
-Everything that changes a cluster goes through ``Mutations.patch``. The kill switch is asked there, and
+Everything that changes a cluster goes through ``Mutations``. The kill switch is asked there, and
 once more by the connection pool at the moment a connection is ready to carry the request: a slow TLS
 handshake or a token renewal in between cannot stretch the two seconds. The pool refuses every changing
 request that did not come through there.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -104,9 +104,10 @@ class Cluster:
         """The object as the API server has it. Raises ApiException, aiohttp's errors and TimeoutError."""
         return await self.send("GET", place.path)
 
-    async def list(self, path: str, selector: str = "") -> list[dict[str, Any]]:
-        """All objects of a collection, by label selector."""
+    async def list(self, path: str, selector: str = "", fields: str = "") -> list[dict[str, Any]]:
+        """All objects of a collection, by label selector and field selector."""
         query = [("labelSelector", selector)] if selector else []
+        query += [("fieldSelector", fields)] if fields else []
         items = (await self.send("GET", path, query)).get("items") or []
         return list(items)
 
@@ -182,10 +183,40 @@ class Mutations:
 
         Once the request may have left, a cancellation waits for its answer.
         """
-        await self._halt.refresh()
-        self._halt.check(undo=mark.undo)
-        await failpoints.reach("apply.before_call")
-        answer = await _uninterrupted(self._send(place, marked(body, mark.annotations), style, mark, dry_run=False))
+        return await self._for_good(self._send(place, marked(body, mark.annotations), style, mark, dry_run=False), mark)
+
+    async def create(self, place: Place, body: dict[str, Any], mark: Mark, *, dry_run: bool = False) -> Raw:
+        """Create the object at ``place``; a rehearsal stores nothing. Raises as ``patch``."""
+        sending = self._request("POST", place, place.siblings, marked(body, mark.annotations), mark, dry_run=dry_run)
+        return await (sending if dry_run else self._for_good(sending, mark))
+
+    async def delete(self, place: Place, uid: str, mark: Mark, grace_seconds: int | None = None) -> Raw:
+        """Delete this very object: another one of its name answers 409. Raises as ``patch``."""
+        grace = {} if grace_seconds is None else {"gracePeriodSeconds": grace_seconds}
+        options = {"preconditions": {"uid": uid}, "propagationPolicy": "Background", **grace}
+        return await self._for_good(self._request("DELETE", place, place.path, options, mark), mark)
+
+    async def evict(self, place: Place, uid: str, mark: Mark, grace_seconds: int | None = None) -> Raw:
+        """Ask for the eviction of this very pod: disruption budgets are kept, 429 says not now."""
+        grace = {} if grace_seconds is None else {"gracePeriodSeconds": grace_seconds}
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": place.name, "namespace": place.namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}, **grace},
+        }
+        return await self._for_good(self._request("POST", place, f"{place.path}/eviction", body, mark), mark)
+
+    async def _for_good(self, sending: Coroutine[Any, Any, dict[str, Any]], mark: Mark) -> dict[str, Any]:
+        """The one gate: the kill switch is asked, then the request leaves and its answer is waited for."""
+        try:
+            await self._halt.refresh()
+            self._halt.check(undo=mark.undo)
+            await failpoints.reach("apply.before_call")
+        except BaseException:
+            sending.close()
+            raise
+        answer = await _uninterrupted(sending)
         await failpoints.reach("apply.after_call")
         return answer
 
@@ -194,13 +225,26 @@ class Mutations:
         return await self._send(place, body, style, mark, dry_run=True)
 
     async def _send(self, place: Place, body: Body, style: Style, mark: Mark, *, dry_run: bool) -> dict[str, Any]:
+        content = _CONTENT_TYPES[style]
+        return await self._request("PATCH", place, place.path, body, mark, dry_run=dry_run, content=content)
+
+    async def _request(
+        self,
+        method: str,
+        place: Place,
+        path: str,
+        body: Body,
+        mark: Mark,
+        *,
+        dry_run: bool = False,
+        content: str = "application/json",
+    ) -> dict[str, Any]:
         query = [("fieldManager", mark.manager), ("fieldValidation", "Strict")]
         query += [("dryRun", "All")] if dry_run else []
-        headers = {"Content-Type": _CONTENT_TYPES[style], "User-Agent": mark.user_agent}
+        headers = {"Content-Type": content, "User-Agent": mark.user_agent}
         token = _permit.set(_Permit(mark.undo, dry_run))
         try:
-            cluster = self._clusters[place.cluster]
-            return await cluster.send("PATCH", place.path, query, body, headers, WRITE_TIMEOUT)
+            return await self._clusters[place.cluster].send(method, path, query, body, headers, WRITE_TIMEOUT)
         finally:
             _permit.reset(token)
 
@@ -291,7 +335,7 @@ def _last_gate(halt: HaltGuard) -> aiohttp.TraceConfig:
             return
         permit = _permit.get()
         if permit is None or permit.dry_run != context.dry_run:
-            raise RuntimeError("changes of a cluster go through Mutations.patch")
+            raise RuntimeError("changes of a cluster go through Mutations.patch, create, delete or evict")
         if not permit.dry_run:
             halt.check(undo=permit.undo)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from activities.cluster.paths import Place
@@ -26,9 +26,11 @@ _GITOPS_MANAGERS = {
 
 class Envelope(Record):
     """Limits of one worker. ``largest_cut`` is the largest share of replicas that one step may take away;
-    within ``cooldown`` of another run's change of the same object nothing is planned."""
+    within ``cooldown`` of another run's change of the same object nothing is planned.
+    ``largest_node_share`` is the largest share of a cluster's nodes that may be closed to new pods at once."""
 
     largest_cut: float = 0.5
+    largest_node_share: float = 0.34
     cooldown: timedelta = timedelta(0)
 
     def check_namespace(self, place: Place, allowed: tuple[str, ...]) -> None:
@@ -49,6 +51,17 @@ class Envelope(Record):
                 f"{place} has {now} replicas; one step may take away at most {self.largest_cut:.0%}, "
                 f"that is down to {least}, and {wanted} are asked for",
                 field="replicas",
+            )
+
+    def check_nodes(self, place: Place, nodes: Sequence[Raw]) -> None:
+        """Raises NotAllowed when closing this node too takes more than ``largest_node_share`` of all nodes."""
+        closed = {n["metadata"]["name"] for n in nodes if (n.get("spec") or {}).get("unschedulable")} | {place.name}
+        if len(closed) > self.largest_node_share * len(nodes):
+            others = ", ".join(sorted(closed - {place.name})) or "none"
+            raise NotAllowed(
+                f"{place} would be closed node {len(closed)} of {len(nodes)}; at most {self.largest_node_share:.0%} "
+                f"of the nodes may be closed at once (closed already: {others})",
+                field="target.name",
             )
 
     def check_cooldown(self, place: Place, live: Raw, run_id: str, at: datetime) -> None:

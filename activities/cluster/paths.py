@@ -20,7 +20,12 @@ _ROOTS = {
     "Ingress": ("/apis/networking.k8s.io/v1", "ingresses"),
     "CronJob": ("/apis/batch/v1", "cronjobs"),
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
+    "Job": ("/apis/batch/v1", "jobs"),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
+    "Node": ("/api/v1", "nodes"),
 }
+_CLUSTER_SCOPED = ("Node",)
 _CUSTOM = re.compile(r"(?P<plural>[a-z][a-z0-9]*)\.(?P<version>v\d+(?:(?:alpha|beta)\d+)?)\.(?P<group>[a-z0-9.-]+)")
 """A custom resource as kubectl writes it in full: ``destinationrules.v1.networking.istio.io``."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -40,7 +45,10 @@ class Place:
         """Raises InvalidArgument for a kind that is not known and for what cannot be a name."""
         if self.kind not in _ROOTS and not _CUSTOM.fullmatch(self.kind):
             raise InvalidArgument(f"kind {self.kind!r} is none of {', '.join(_ROOTS)}", field="target.kind")
-        if not _NAMESPACE.fullmatch(self.namespace):
+        if self.kind in _CLUSTER_SCOPED:
+            if self.namespace:
+                raise InvalidArgument(f"a {self.kind} is in no namespace", field="target.namespace")
+        elif not _NAMESPACE.fullmatch(self.namespace):
             raise InvalidArgument(f"{self.namespace[:80]!r} cannot be a namespace", field="target.namespace")
         if not _NAME.fullmatch(self.name) or ".." in self.name:
             raise InvalidArgument(f"{self.name[:80]!r} cannot be the name of a {self.kind}", field="target.name")
@@ -51,22 +59,27 @@ class Place:
 
     @property
     def path(self) -> str:
-        return f"{collection(self.kind, self.namespace)}/{self.name}"
+        return f"{self.siblings}/{self.name}"
+
+    @property
+    def siblings(self) -> str:
+        """The collection that it is in."""
+        return collection(self.kind, self.namespace)
 
     def ref(self, uid: str) -> TargetRef:
         return TargetRef(cluster=self.cluster, namespace=self.namespace, kind=self.kind, name=self.name, uid=uid)
 
     def __str__(self) -> str:
-        return f"{self.kind.lower()}/{self.name} in {self.namespace}"
+        return f"{self.kind.lower()}/{self.name}" + (f" in {self.namespace}" if self.namespace else "")
 
 
 def collection(kind: str, namespace: str) -> str:
-    """The path of all objects of a kind in a namespace."""
+    """The path of all objects of a kind in a namespace; an empty namespace: in the whole cluster."""
     if custom := _CUSTOM.fullmatch(kind):
         root, plural = f"/apis/{custom['group']}/{custom['version']}", custom["plural"]
     else:
         root, plural = _ROOTS[kind]
-    return f"{root}/namespaces/{namespace}/{plural}"
+    return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
 
 
 def selector_text(selector: dict[str, object]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.cluster import containers, cronjob_suspend, rollout_pause, settings
+from activities.cluster import containers, cronjob_suspend, nodes, rollout_pause, settings
 from activities.cluster.action import Action
 from activities.cluster.autoscaler_bounds import BoundAutoscaler
+from activities.cluster.drain import DrainNode
 from activities.cluster.ingress_canary import WeighCanary
 from activities.cluster.rollout_restart import RestartRollout
 from activities.cluster.rollout_undo import UndoRollout
@@ -36,4 +37,9 @@ KINDS: tuple[type[Action[Any]], ...] = (
     settings.LabelObject,
     settings.AnnotateObject,
     settings.PatchCustom,
+    nodes.CordonNode,
+    nodes.UncordonNode,
+    nodes.TaintNode,
+    nodes.UntaintNode,
+    DrainNode,
 )

@@ -67,6 +67,8 @@ class Change(Record):
     already: bool = False
     """The target is already as wanted: nothing will be written."""
     undo: Literal["restore", "none"] = "none"
+    patience: int = 0
+    """Seconds that applying may take, where that is longer than one write (a drain, a Job)."""
 
     @property
     def digest(self) -> str:
@@ -92,3 +94,5 @@ class Applied(Record):
     detail: str = ""
     generation: int = 0
     resource_version: str = ""
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    """What the change itself answered, for the tree's conditions: an exit code, the tail of a log."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from devstack.processes import eventually
 from mainstay.domain.catalogue import ACTIONS
 from mainstay.domain.catalogue.spec import Verb
 from tests.cluster.lab import Lab, NoHalt
-from tests.cluster.scenarios import SCENARIOS
+from tests.cluster.scenarios import OWN_TESTS, SCENARIOS
 from tests.cluster.scenarios.scenario import NAME, Scenario
 
+ROOT = Path(__file__).parents[2]
 ALL = [pytest.param(scenario, id=name) for name, scenario in SCENARIOS.items()]
 TOGGLES = ("rollout_pause", "rollout_resume", "cronjob_suspend", "cronjob_resume")
 """Of two values only: whoever changes the target brings it to where it was, or to where it shall be."""
@@ -22,7 +24,10 @@ TOGGLES = ("rollout_pause", "rollout_resume", "cronjob_suspend", "cronjob_resume
 
 def test_every_action_has_its_scenario() -> None:
     """An action that comes without one is none that these tests know to be safe."""
-    assert set(SCENARIOS) == set(ACTIONS)
+    assert set(SCENARIOS) | set(OWN_TESTS) == set(ACTIONS)
+    assert not set(SCENARIOS) & set(OWN_TESTS)
+    for action, module in OWN_TESTS.items():
+        assert f'"{action}"' in (ROOT / module).read_text(), f"{module} does not mention {action}"
 
 
 def test_scenarios_take_documented_verbs_only() -> None:

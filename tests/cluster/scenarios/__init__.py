@@ -16,3 +16,12 @@ SCENARIOS: dict[str, Scenario] = {
     for scenario in group.SCENARIOS
 }
 """Action name → its scenario; complete by the catalogue, which a test holds."""
+
+OWN_TESTS: dict[str, str] = {
+    name: f"tests/cluster/{module}.py"
+    for module, names in {
+        "test_nodes": ("cordon", "uncordon", "taint", "untaint", "drain"),
+    }.items()
+    for name in names
+}
+"""Actions that write no field of one object of a namespace: which module shows the same of them."""
