@@ -75,8 +75,10 @@ def test_reversible_and_low_risk_changes_come_first() -> None:
     irreversible ones."""
     acts = outline(builtin("mitigate-bad-deployment"), {"workload": WORKLOAD, "error_rate_query": "q"}).acts
     assert [(a.node, a.reversible, a.risk) for a in acts] == [
+        ("flag_off_here", True, Risk.LOW),
         ("scale", True, Risk.LOW),
         ("rollback", True, Risk.MEDIUM),
+        ("open_breaker", True, Risk.MEDIUM),
         ("failover", True, Risk.HIGH),
         ("restart", False, Risk.LOW),
     ]
