@@ -66,6 +66,8 @@ DYNAMIC: Mapping[str, Any] = {
     "history.transferProcessorMaxPollRPS": 2000,
     "history.timerProcessorMaxPollRPS": 2000,
     "history.visibilityProcessorMaxPollRPS": 2000,
+    # By default a timer fires up to a second late, and each skip of virtual time waits for it.
+    "history.timerProcessorMaxTimeShift": "10ms",
     "frontend.WorkflowTimeSkippingEnabled": True,
     "frontend.enableCancelWorkerPollsOnShutdown": True,
 }

@@ -62,6 +62,12 @@ for _name, _help in (
     ("completion", "A completion script for your shell, on standard output; or installed."),
 ):
     app.command(f"{_COMMANDS}.system:{_name}", name=_name, help=_help, group_parameters=OPTIONS)
+app.command(
+    f"{_COMMANDS}.simulate:simulate",
+    name="simulate",
+    help="Play an incident on virtual time: who would be told what, when and how.",
+    group_parameters=OPTIONS,
+)
 
 
 @app.meta.default

@@ -37,7 +37,7 @@ FILES = {
     "routes.yaml",
     "approvals.yaml",
 }
-FOLDERS = {"services", "schedules", "policies", "runbooks", "templates", "overlays"}
+FOLDERS = {"services", "schedules", "policies", "runbooks", "templates", "overlays", "simulations"}
 
 
 @dataclass
