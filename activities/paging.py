@@ -109,6 +109,8 @@ class Paging:
             address=contact.address,
             links=links,
             attendees=_attendees(config, message),
+            follows=request.follows,
+            replaces=request.replaces,
         )
 
     def _links(self, message: AnyMessage, person: str, at: datetime) -> tuple[Offer, ...]:
@@ -157,7 +159,7 @@ async def _hand_over(channel: Channel, name: str, outgoing: Outgoing) -> Receipt
 def _contact(config: Config, request: SendRequest) -> ContactMethod | Receipt:
     """Where to send it. Incidents pin methods, not addresses: those are always the current ones."""
     if not request.person:
-        return ContactMethod(name="", channel=request.channel, address="")
+        return ContactMethod(name="", channel=request.channel, address=request.room)
     person = config.people.get(request.person)
     if person is None:
         return refused(f"{request.person} is not among the people of this worker's configuration")

@@ -47,6 +47,7 @@ SEARCH_ATTRIBUTES: Mapping[str, str] = {
     "Team": "Keyword",
     "Phase": "Keyword",
     "Commander": "Keyword",
+    "Room": "Keyword",
     "NeedsApproval": "Bool",
 }
 

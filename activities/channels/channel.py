@@ -37,6 +37,10 @@ class Outgoing:
     address: str = field(default="", repr=False)
     links: tuple[Offer, ...] = field(default=(), repr=False)
     attendees: tuple[Attendee, ...] = ()
+    follows: str = ""
+    """The provider's id of an earlier message about the same: this one is said in its thread."""
+    replaces: str = ""
+    """The provider's id of a message that is changed to say this, where the channel can."""
 
     @property
     def thread(self) -> str:

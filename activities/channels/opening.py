@@ -14,6 +14,8 @@ from activities.channels.ntfy import Ntfy
 from activities.channels.opsgenie import Opsgenie
 from activities.channels.pagerduty import PagerDuty
 from activities.channels.provider import Provider
+from activities.channels.slack import Slack
+from activities.channels.slack_api import SlackApi
 from activities.channels.smtp import Server, Smtp
 from activities.channels.twilio import Account, TwilioSms, TwilioVoice
 from activities.channels.webhook import Receiver, Webhook
@@ -80,6 +82,9 @@ class Channels:
             case catalogue.Opsgenie():
                 team = Provider(name, value_of(settings.url), value_of(settings.api_key), settings.timeout)
                 return Opsgenie(team, self._client)
+            case catalogue.Slack():
+                api = SlackApi(name, settings.api_url, value_of(settings.token), self._client)
+                return Slack(api, room=settings.room, within=min(settings.timeout, _MOST))
             case catalogue.Console():
                 return Console()
             case _:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from mainstay.config.secrets import Reference, is_reference, resolve, value_of
-from mainstay.domain.catalogue.channels import Console, Ntfy, Opsgenie, PagerDuty, Smtp, Twilio, Webhook
+from mainstay.domain.catalogue.channels import Console, Ntfy, Opsgenie, PagerDuty, Slack, Smtp, Twilio, Webhook
 from mainstay.domain.duration import Duration
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.model import Strict
@@ -126,6 +126,28 @@ class OpsgenieChannel(Strict):
         return Opsgenie(api_key=self.api_key, url=self.url, timeout=self.timeout)
 
 
+class SlackChannel(Strict):
+    """Slack, by a bot token. ``signing_secret`` opens the door for buttons and ``/incident``."""
+
+    type: Literal["slack"]
+    token: Reference
+    signing_secret: Reference | None = None
+    room: str = ""
+    """Where what is said to nobody in particular goes: a channel's id, such as ``C0123456789``."""
+    api_url: Url = "https://slack.com/api"
+    timeout: Duration = timedelta(seconds=5)
+
+    def settings(self) -> Slack:
+        """As the catalogue describes it; both secrets stay references. Raises InvalidArgument."""
+        return Slack(
+            token=self.token,
+            signing_secret=self.signing_secret or "",
+            room=self.room,
+            api_url=value_of(self.api_url),
+            timeout=self.timeout,
+        )
+
+
 class ConsoleChannel(Strict):
     """Prints one line where the worker runs."""
 
@@ -136,7 +158,14 @@ class ConsoleChannel(Strict):
 
 
 AnyChannel = Annotated[
-    SmtpChannel | WebhookChannel | NtfyChannel | TwilioChannel | PagerDutyChannel | OpsgenieChannel | ConsoleChannel,
+    SmtpChannel
+    | WebhookChannel
+    | NtfyChannel
+    | TwilioChannel
+    | PagerDutyChannel
+    | OpsgenieChannel
+    | SlackChannel
+    | ConsoleChannel,
     Field(discriminator="type"),
 ]
 

@@ -118,6 +118,14 @@ class AddressBook:
                     return _address(run, address.key, address.number)
         return address.model_copy(update={"ended": True, "last_run": ""})
 
+    async def of_room(self, room: str) -> str:
+        """Key of the running incident with this chat room, the latest first; empty: none."""
+        query = f"Room = '{_quoted(room)}' AND ExecutionStatus = 'Running'"
+        async with answering("finding the incident of this room", WITHIN):
+            async for run in self._client.list_workflows(query, page_size=1, limit=1):
+                return run.typed_search_attributes.get(_KEY) or ""
+        return ""
+
     async def _row(self, ref: str) -> IncidentRow | None:
         try:
             async with asyncio.timeout(RECORDS_WITHIN_SECONDS):

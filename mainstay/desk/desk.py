@@ -129,6 +129,10 @@ class Desk:
         """Number, key or workflow id → address. Raises NotFound, InvalidArgument, Unavailable."""
         return await self._book.find(ref)
 
+    async def of_room(self, room: str) -> str:
+        """Key of the open incident that is talked about in this chat room; empty: none. Raises Unavailable."""
+        return await self._book.of_room(room)
+
     async def update(
         self,
         ref: str,

@@ -29,6 +29,11 @@ def as_html(letter: Letter) -> str:
     )
 
 
+def as_fragment(letter: Letter) -> str:
+    """HTML for a chat message: the subject in bold and the blocks, without a document around them."""
+    return "\n".join([f"<p><b>{escape.html(letter.subject, 200)}</b></p>", *filter(None, map(_html, letter.blocks))])
+
+
 def as_line(letter: Letter) -> str:
     """One line, for a console, a log or a short message: subject and brief, without links."""
     return escape.plain(f"{letter.subject} – {letter.brief}" if letter.brief else letter.subject, 400)
@@ -43,7 +48,7 @@ def _text(block: Block) -> str:
         case Bullets():
             return _titled(block.title, [f"  - {escape.plain(item, MAX_ITEM)}" for item in _few(block.items)])
         case Verbatim():
-            return _titled(block.title, [f"    {line}" for line in _lines(block.text)])
+            return _titled(block.title, [f"    {line}" for line in lines(block.text)])
         case Offers():
             return _titled(block.title, [_offer_text(offer) for offer in block.offers])
         case _:
@@ -65,9 +70,9 @@ def _html(block: Block) -> str:
             items = "".join(f"<li>{escape.html(item, MAX_ITEM)}</li>" for item in _few(block.items))
             return f"<p>{escape.html(block.title)}</p><ul>{items}</ul>" if items else ""
         case Verbatim():
-            lines = "\n".join(escape.html(line, MAX_VERBATIM) for line in _lines(block.text))
+            shown = "\n".join(escape.html(line, MAX_VERBATIM) for line in lines(block.text))
             title = f"<p>{escape.html(block.title)}</p>"
-            return f'{title}<pre style="white-space:pre-wrap">{lines}</pre>' if lines else ""
+            return f'{title}<pre style="white-space:pre-wrap">{shown}</pre>' if shown else ""
         case Offers():
             shown = "".join(_offer_html(offer) for offer in block.offers)
             return f"<p>{escape.html(block.title)}</p>{shown}" if shown else ""
@@ -100,7 +105,7 @@ def _few(items: tuple[str, ...]) -> list[str]:
     return [*shown, f"… and {len(items) - MAX_ITEMS} more"] if len(items) > MAX_ITEMS else shown
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
     """The lines of ``text``, each cleaned, its indentation kept: a diff's first column carries meaning."""
     cut = text if len(text) <= MAX_VERBATIM else text[:MAX_VERBATIM] + "\n… cut here: see the incident for all"
     return [_indented(line) for line in cut.strip("\n").split("\n")] if cut.strip() else []

@@ -66,7 +66,7 @@ DONE_ITEM = "done"
 DEFER_ITEM = "defer"
 
 # Search attributes (Temporal allows ten Keywords with SQL visibility)
-KEYWORDS = ("IncidentId", "IncidentKey", "Title", "Severity", "Service", "Team", "Phase", "Commander")
+KEYWORDS = ("IncidentId", "IncidentKey", "Title", "Severity", "Service", "Team", "Phase", "Commander", "Room")
 BOOLS = ("NeedsApproval",)
 
 LAST_RESORT = "last_resort"

@@ -78,6 +78,12 @@ class SendRequest(Record):
     channel: str
     message: AnyMessage
     number: str = ""
+    room: str = ""
+    """A room of the channel, for what is said to everybody there; ``person`` is empty then."""
+    follows: str = ""
+    """``provider_id`` of an earlier message about the same: said in its thread, where the channel has threads."""
+    replaces: str = ""
+    """``provider_id`` of a message that this one takes the place of, where the channel can change what it sent."""
 
 
 class Receipt(Record):

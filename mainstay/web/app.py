@@ -28,6 +28,7 @@ from mainstay.web.pages import Pages
 from mainstay.web.render import style
 from mainstay.web.session import Sessions
 from mainstay.web.shield import Shield
+from mainstay.web.slack import SlackDoor
 from mainstay.web.status import StatusPage
 from mainstay.web.twilio import Twilio
 from mainstay.web.webhooks import DELIVERY_TIMEOUT, MAX_IN_FLIGHT, Webhooks
@@ -52,7 +53,7 @@ def build_app(
     """Every address of the HTTP door. ``config`` answers the configuration that is loaded now.
 
     Open to everybody: ``/status``, ``/healthz``, ``/readyz``, ``/metrics`` (figures only), ``/login``, and
-    the confirm pages of signed links. Everything else wants a token, a session or a link.
+    the confirm pages of signed links. Everything else wants a token, a session, a link or Slack's signature.
     """
     metrics = metrics or Metrics()
     public_url = config().public_url or settings.public_url
@@ -66,6 +67,7 @@ def build_app(
     login = Login(sessions, public_url, metrics)
     twilio = Twilio(desk, signer, config, public_url, now, metrics)
     pagerduty = PagerDuty(desk, config, metrics)
+    slack = SlackDoor(desk, config, now, metrics)
     get, post = ["GET"], ["POST"]
     return Starlette(
         routes=[
@@ -75,6 +77,9 @@ def build_app(
             Route("/twilio/{channel}/sms", twilio.sms, methods=post),
             Route("/twilio/{channel}/voice/{ack}/{escalate}", twilio.voice, methods=post),
             Route("/pagerduty/{channel}", pagerduty.event, methods=post),
+            Route("/chat/slack/{channel}/commands", slack.commands, methods=post),
+            Route("/chat/slack/{channel}/actions", slack.actions, methods=post),
+            Route("/chat/slack/{channel}/events", slack.events, methods=post),
             Route("/a/{token}", links.show, methods=get),
             Route("/a/{token}", links.act, methods=post),
             Route("/", pages.index, methods=get),

@@ -9,34 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from uuid import NAMESPACE_URL, uuid5
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from mainstay.config import Config
 from mainstay.desk.desk import Desk
-from mainstay.domain import names
-from mainstay.domain.access import Actor, Assurance, Command
+from mainstay.desk.press import MAX_COMMENT, Presses, intent
+from mainstay.domain.access import Actor, Assurance
 from mainstay.domain.errors import (
-    InvalidArgument,
     NotAllowed,
-    NotFound,
     Refusal,
     Unauthenticated,
-    WrongState,
 )
-from mainstay.domain.incident import Acknowledge, Escalate, Outcome
-from mainstay.domain.item_commands import ItemControl
-from mainstay.domain.runbook.run import AnswerQuestion, CastVote
+from mainstay.domain.incident import Outcome
 from mainstay.domain.signature import LinkClaim, Signer, read_link
 from mainstay.telemetry import Metrics, about_incident
 from mainstay.web import body, refused
 from mainstay.web.offer import Offers
 from mainstay.web.render import page, segment
 from mainstay.web.session import DOOR, Sessions, same_site
-
-MAX_COMMENT = 2000
 
 
 class Links:
@@ -53,6 +45,7 @@ class Links:
     ) -> None:
         self._desk = desk
         self._offers = Offers(desk)
+        self._presses = Presses(desk)
         self._signer = signer
         self._sessions = sessions
         self._config = config
@@ -118,42 +111,7 @@ class Links:
         comment = fields.get("comment", "")[:MAX_COMMENT]
         alone = fields.get("break_glass") == "yes"
         request_id = _request_id(token, "break_glass" if alone else "")
-        match claim.purpose:
-            case "acknowledge":
-                command = Acknowledge(round=_round(claim.argument))
-                return await self._update(claim, names.ACKNOWLEDGE, command, actor, request_id)
-            case "escalate":
-                step = Escalate(round=_round(claim.argument), reason=comment)
-                return await self._update(claim, names.ESCALATE, step, actor, request_id)
-            case "approve" | "reject":
-                name = names.APPROVE if claim.purpose == "approve" else names.REJECT
-                vote = CastVote(digest=claim.argument, comment=comment, break_glass=alone)
-                return await self._desk.run_update(claim.workflow_id, name, vote, actor, request_id)
-            case "answer":
-                answer = AnswerQuestion(option=claim.argument, comment=comment)
-                return await self._desk.run_update(claim.workflow_id, names.ANSWER, answer, actor, request_id)
-            case "item_done":
-                item = claim.argument or claim.workflow_id.removeprefix("action-item/")
-                done = ItemControl(comment=comment)
-                return await self._desk.item_update(item, names.DONE_ITEM, done, actor, request_id)
-            case _:
-                raise InvalidArgument(f"this link is for {claim.purpose}, which is not done here")
-
-    async def _update(self, claim: LinkClaim, name: str, command: Command, actor: Actor, request_id: str) -> Outcome:
-        """By incident key, so that it can only reach the incident that the link was made for.
-
-        The key of an incident that has just begun may not be listed yet; then its workflow id serves, after
-        a look that it still means the same incident.
-        """
-        try:
-            return await self._desk.update(claim.incident_key, name, command, actor, request_id)
-        except NotFound:
-            view = await self._offers.incident(claim)
-            return await self._desk.update(view.workflow_id, name, command, actor, request_id)
-        except WrongState:
-            # Of an incident that is over: where another has begun since, that is what the person has to know.
-            await self._offers.incident(claim)
-            raise
+        return await self._presses.do(claim, actor, request_id, comment=comment, alone=alone)
 
     def _refuse(self, request: Request, refusal: Refusal, claim: LinkClaim | None) -> Response:
         heading = ""
@@ -165,8 +123,4 @@ class Links:
 
 
 def _request_id(token: str, more: str) -> str:
-    return str(uuid5(NAMESPACE_URL, f"mainstay-link:{more}:{token}"))
-
-
-def _round(argument: str) -> int:
-    return int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 9 else 0
+    return intent("mainstay-link", more, token)

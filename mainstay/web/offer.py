@@ -7,6 +7,7 @@ from typing import assert_never, get_args
 from pydantic import Field
 
 from mainstay.desk.desk import Desk
+from mainstay.desk.press import Presses, stale
 from mainstay.domain.approval import Question
 from mainstay.domain.change import Change
 from mainstay.domain.errors import AlreadyDone, Expired, InvalidArgument, NotFound, Stale, WrongState
@@ -42,6 +43,7 @@ class Offers:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._presses = Presses(desk)
 
     async def of(self, claim: LinkClaim) -> Offer:
         """Raises Stale, AlreadyDone, WrongState, Expired, NotFound, Unavailable, InvalidArgument."""
@@ -63,16 +65,7 @@ class Offers:
 
     async def incident(self, claim: LinkClaim) -> IncidentView:
         """The incident that the link was made for, and no other of the same workflow id."""
-        address = await self._desk.find(claim.workflow_id)
-        if address.key == claim.incident_key:
-            return await self._desk.view(claim.workflow_id)
-        try:
-            view = await self._desk.view(claim.incident_key)
-        except NotFound:
-            raise stale(address.number or "another incident") from None
-        if claim.purpose != "view":
-            raise stale(address.number or "another incident")
-        return view
+        return await self._presses.incident(claim)
 
     async def run(self, claim: LinkClaim) -> RunView:
         view = await self._desk.run_view(claim.workflow_id)
@@ -95,13 +88,6 @@ class Offers:
             incident=IncidentRef(key=item.incident_key, number=item.incident_number),
             comment=True,
         )
-
-
-def stale(now: str) -> Stale:
-    return Stale(
-        f"this link belongs to an earlier incident, which is over. {now} has begun since: "
-        "use the link in the message about it"
-    )
 
 
 def _ref(view: IncidentView) -> IncidentRef:

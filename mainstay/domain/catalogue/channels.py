@@ -72,6 +72,20 @@ class Opsgenie(Parameters):
     timeout: Duration = timedelta(seconds=5)
 
 
+class Slack(Parameters):
+    """Slack's Web API: direct messages (the address is a member id such as ``U0123456789``) and rooms.
+
+    ``token`` is a bot token (``xoxb-…``), ``signing_secret`` that by which the door knows Slack's requests.
+    ``room`` takes what is said to nobody in particular; ``api_url`` is another address than Slack's own.
+    """
+
+    token: str = Field(pattern=r"^(env|file):.+")
+    signing_secret: str = Field("", pattern=r"^$|^(env|file):.+")
+    room: str = ""
+    api_url: str = "https://slack.com/api"
+    timeout: Duration = timedelta(seconds=5)
+
+
 class Console(Parameters):
     """Prints to the worker's standard output, for the embedded stack and drills."""
 
@@ -121,6 +135,13 @@ CHANNELS: Mapping[str, ChannelSpec] = {
             Opsgenie,
             ("api_key",),
             Supports(address=False, links=False, updates=True, idempotent=True),
+        ),
+        ChannelSpec(
+            "slack",
+            "Slack: message, thread, buttons",
+            Slack,
+            ("token", "signing_secret"),
+            Supports(address=False, links=True, threads=True, rooms=True, updates=True, acknowledge=True),
         ),
         ChannelSpec("console", "The worker's console", Console),
     )
