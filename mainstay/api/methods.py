@@ -54,6 +54,7 @@ _OPERATIONS: dict[str, dict[str, str]] = {
         "OfferSwap": access_rules.OVERRIDE_ON_CALL,
         "AnswerSwap": access_rules.OVERRIDE_ON_CALL,
         "ListSwaps": access_rules.VIEW,
+        "GetOnCallHealth": access_rules.VIEW,
         "CreateFeed": access_rules.OVERRIDE_ON_CALL,
         "RevokeFeeds": access_rules.OVERRIDE_ON_CALL,
     },

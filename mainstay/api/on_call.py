@@ -21,6 +21,7 @@ Spanned = (
     | on_call_pb.AddOverrideRequest
     | on_call_pb.AddTemporaryScheduleRequest
     | on_call_pb.OfferSwapRequest
+    | on_call_pb.GetOnCallHealthRequest
 )
 
 
@@ -116,6 +117,12 @@ class OnCall(OnCallServiceServicer):
     async def ListSwaps(self, request: on_call_pb.ListSwapsRequest, context: Context) -> on_call_pb.ListSwapsResponse:
         found = await self._desk.swaps.swaps(check.name(request.schedule, "schedule"))
         return on_call_pb.ListSwapsResponse(swaps=[wire.write_swap(one) for one in found])
+
+    async def GetOnCallHealth(
+        self, request: on_call_pb.GetOnCallHealthRequest, context: Context
+    ) -> on_call_pb.GetOnCallHealthResponse:
+        found = await self._desk.on_call_health.report(*_span(request))
+        return on_call_pb.GetOnCallHealthResponse(health=[wire.write_health(one) for one in found])
 
     async def CreateFeed(
         self, request: on_call_pb.CreateFeedRequest, context: Context

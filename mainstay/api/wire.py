@@ -30,6 +30,7 @@ from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.message import IncidentRef
 from mainstay.domain.model import digest
 from mainstay.domain.oncall import schedule
+from mainstay.domain.oncall.health import Health
 from mainstay.domain.oncall.swap import Swap
 from mainstay.domain.runbook.run import RunView
 from mainstay.domain.timeline_view import line
@@ -539,6 +540,23 @@ def write_swap(swap: Swap) -> on_call_pb.Swap:
         state=swap.state,
         answered_by=swap.answered_by,
         answered_at=write_instant(swap.answered_at),
+    )
+
+
+def write_health(one: Health) -> on_call_pb.OnCallHealth:
+    acknowledge, mitigate = one.time_to_acknowledge, one.time_to_mitigate
+    return on_call_pb.OnCallHealth(
+        kind=one.kind,
+        name=one.name,
+        hours_on_call=one.hours_on_call,
+        pages=one.pages,
+        after_hours=one.after_hours,
+        false_alarms=one.false_alarms,
+        seconds_to_acknowledge=acknowledge.total_seconds() if acknowledge is not None else None,
+        seconds_to_mitigate=mitigate.total_seconds() if mitigate is not None else None,
+        band=one.band,
+        reasons=one.reasons,
+        rest_days=[day.isoformat() for day in one.rest_days],
     )
 
 

@@ -37,6 +37,7 @@ from mainstay.desk.incidents import Incidents
 from mainstay.desk.items import Items
 from mainstay.desk.notified import Notified
 from mainstay.desk.on_call import OnCall
+from mainstay.desk.on_call_health import OnCallHealth
 from mainstay.desk.pinning import Pins
 from mainstay.desk.plan import plan
 from mainstay.desk.runs import Runs
@@ -94,6 +95,8 @@ class Desk:
         self._on_call = OnCall(config, store, self._pins, clock)
         self.swaps = Swaps(config, store, self._pins, clock)
         """Overrides, swaps and temporary schedules."""
+        self.on_call_health = OnCallHealth(config, store, self._pins)
+        """Health of people and rotations."""
         self.feeds = Feeds(config, store, self._pins, clock)
         """Calendar feeds."""
         self._halts = Halts(client)

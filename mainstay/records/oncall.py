@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mainstay.domain.errors import NotFound
+from mainstay.domain.incident import Phase
+from mainstay.domain.oncall.health import PageFact
 from mainstay.domain.oncall.swap import Swap
 from mainstay.records.dialect import put
 from mainstay.records.items import save_override
 from mainstay.records.rows import FeedRow, OverrideRow
-from mainstay.records.tables import feeds, overrides, swaps
+from mainstay.records.tables import deliveries, feeds, incidents, overrides, swaps
+
+REACHED = ("sent", "accepted", "delivered")
+"""States of a delivery that woke somebody, or may have."""
 
 
 async def change_overrides(
@@ -64,6 +69,30 @@ async def list_swaps(connection: AsyncConnection, *, schedule: str, since: datet
     if schedule:
         wanted = wanted.where(swaps.c.schedule == schedule)
     return tuple(Swap(**row._mapping) for row in await connection.execute(wanted))
+
+
+async def page_facts(connection: AsyncConnection, since: datetime, until: datetime) -> tuple[PageFact, ...]:
+    """Who was paged for which incident in [``since``, ``until``), once each; exercises do not count."""
+    d, i = deliveries.c, incidents.c
+    first = (
+        select(d.person, d.incident_key, func.min(d.at).label("at"))
+        .where(d.at >= since, d.at < until, d.person != "", d.state.in_(REACHED))
+        .group_by(d.person, d.incident_key)
+        .subquery()
+    )
+    wanted = (
+        select(
+            *(first.c.person, first.c.incident_key, first.c.at),
+            *(i.declared_at, i.acknowledged_at, i.mitigated_at, i.phase),
+        )
+        .join(incidents, i.key == first.c.incident_key)
+        .where(i.exercise.is_(False))
+        .order_by(first.c.at, first.c.person)
+    )
+    return tuple(
+        PageFact(**row._mapping, false_alarm=row.phase == Phase.CANCELLED.value)
+        for row in await connection.execute(wanted)
+    )
 
 
 async def save_feed(connection: AsyncConnection, row: FeedRow) -> None:

@@ -12,6 +12,7 @@ from typing import Self
 from sqlalchemy import text
 
 from mainstay.domain.errors import Refusal
+from mainstay.domain.oncall.health import PageFact
 from mainstay.domain.oncall.schedule import Override
 from mainstay.domain.oncall.swap import Swap
 from mainstay.domain.timeline import AnyEntry
@@ -194,6 +195,10 @@ class Store:
     async def swaps(self, schedule: str, since: datetime) -> tuple[Swap, ...]:
         """Offers whose shift is not over at ``since``, the earliest first."""
         return await self._engine.read(lambda c: oncall.list_swaps(c, schedule=schedule, since=since))
+
+    async def page_facts(self, since: datetime, until: datetime) -> tuple[PageFact, ...]:
+        """Who was paged for which incident in [``since``, ``until``)."""
+        return await self._engine.read(lambda c: oncall.page_facts(c, since, until))
 
     async def save_feed(self, row: FeedRow) -> None:
         await self._engine.write(lambda c: oncall.save_feed(c, row))

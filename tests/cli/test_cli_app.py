@@ -27,7 +27,7 @@ GROUPS = {
     "incident": "declare list show timeline watch ack page approve reject withdraw severity role note decide "
     "update resolve reopen merge cancel close",
     "mitigation": "list record remove",
-    "oncall": "who schedule override next gaps overrides remove temporary lint export import swap feed",
+    "oncall": "who schedule override next gaps overrides remove temporary health lint export import swap feed",
     "runbook": "list lint plan run show graph test answer pause resume skip retry abort take-over",
     "action-item": "list start done defer",
     "config": "check schema",

@@ -226,6 +226,53 @@ def temporary(
     output.outcome(answer.message, changed=True)
 
 
+_BANDS = {"healthy": "green", "watch": "yellow", "unhealthy": "bold red"}
+
+
+@app.command
+def health(
+    *,
+    from_: Annotated[str, From] = "-28d",
+    to: Annotated[str, Parameter(help=f"Last moment: {_MOMENT}.", allow_leading_hyphen=True)] = "now",
+) -> int:
+    """How people and rotations bear it: hours, pages, after hours, false alarms, times. Ends with 7 if unhealthy."""
+    from mainstay.cli import calls, values
+    from mainstay.cli.moments import instant
+
+    request = calls.on_call_pb.GetOnCallHealthRequest()
+    request.start.FromDatetime(instant(from_, "--from"))
+    request.end.FromDatetime(instant(to, "--to"))
+    answer = calls.send(calls.on_call().GetOnCallHealth, request)
+    code = Exit.CHECK_FAILED if any(each.band == "unhealthy" for each in answer.health) else Exit.OK
+    if session.current().json:
+        output.emit(values.of(answer))
+        return code
+    output.table(
+        ("KIND", "NAME", "HOURS", "PAGES", "AFTER HOURS", "FALSE", "TO ACK", "TO MITIGATE", "STATE"),
+        (
+            (
+                *(Cell(text) for text in (each.kind, each.name, f"{each.hours_on_call:.0f}", str(each.pages))),
+                *(Cell(str(count)) for count in (each.after_hours, each.false_alarms)),
+                Cell(_minutes(each.seconds_to_acknowledge) if each.HasField("seconds_to_acknowledge") else ""),
+                Cell(_minutes(each.seconds_to_mitigate) if each.HasField("seconds_to_mitigate") else ""),
+                Cell(each.band, _BANDS.get(each.band, "")),
+            )
+            for each in answer.health
+        ),
+        "nobody was on call",
+    )
+    for each in answer.health:
+        for reason in each.reasons:
+            output.aside(f"{each.name}: {reason}")
+        if each.rest_days:
+            output.aside(f"{each.name} answered in the night; a shorter day on {', '.join(each.rest_days)}")
+    return code
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f}m"
+
+
 @app.command
 def lint(
     folder: Annotated[

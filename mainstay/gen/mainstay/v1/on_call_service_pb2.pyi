@@ -727,6 +727,117 @@ class ListSwapsResponse(_message.Message):
 Global___ListSwapsResponse: _TypeAlias = ListSwapsResponse  # noqa: Y015
 
 @_typing.final
+class GetOnCallHealthRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """At most 400 days after the start."""
+
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOnCallHealthRequest: _TypeAlias = GetOnCallHealthRequest  # noqa: Y015
+
+@_typing.final
+class OnCallHealth(_message.Message):
+    """Figures of one person or rotation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    HOURS_ON_CALL_FIELD_NUMBER: _builtins.int
+    PAGES_FIELD_NUMBER: _builtins.int
+    AFTER_HOURS_FIELD_NUMBER: _builtins.int
+    FALSE_ALARMS_FIELD_NUMBER: _builtins.int
+    SECONDS_TO_ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
+    SECONDS_TO_MITIGATE_FIELD_NUMBER: _builtins.int
+    BAND_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    REST_DAYS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """person or rotation."""
+    name: _builtins.str
+    hours_on_call: _builtins.float
+    pages: _builtins.int
+    after_hours: _builtins.int
+    false_alarms: _builtins.int
+    seconds_to_acknowledge: _builtins.float
+    """Means; not set: there was nothing to take the mean of."""
+    seconds_to_mitigate: _builtins.float
+    band: _builtins.str
+    """healthy, watch or unhealthy: that of the worst figure."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def rest_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Local days (2026-03-05) on which the person should work less, after answering in the night."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        name: _builtins.str = ...,
+        hours_on_call: _builtins.float = ...,
+        pages: _builtins.int = ...,
+        after_hours: _builtins.int = ...,
+        false_alarms: _builtins.int = ...,
+        seconds_to_acknowledge: _builtins.float | None = ...,
+        seconds_to_mitigate: _builtins.float | None = ...,
+        band: _builtins.str = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+        rest_days: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds_to_acknowledge", b"_seconds_to_acknowledge", "_seconds_to_mitigate", b"_seconds_to_mitigate", "seconds_to_acknowledge", b"seconds_to_acknowledge", "seconds_to_mitigate", b"seconds_to_mitigate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds_to_acknowledge", b"_seconds_to_acknowledge", "_seconds_to_mitigate", b"_seconds_to_mitigate", "after_hours", b"after_hours", "band", b"band", "false_alarms", b"false_alarms", "hours_on_call", b"hours_on_call", "kind", b"kind", "name", b"name", "pages", b"pages", "reasons", b"reasons", "rest_days", b"rest_days", "seconds_to_acknowledge", b"seconds_to_acknowledge", "seconds_to_mitigate", b"seconds_to_mitigate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__seconds_to_acknowledge: _TypeAlias = _typing.Literal["seconds_to_acknowledge"]  # noqa: Y015
+    _WhichOneofArgType__seconds_to_acknowledge: _TypeAlias = _typing.Literal["_seconds_to_acknowledge", b"_seconds_to_acknowledge"]  # noqa: Y015
+    _WhichOneofReturnType__seconds_to_mitigate: _TypeAlias = _typing.Literal["seconds_to_mitigate"]  # noqa: Y015
+    _WhichOneofArgType__seconds_to_mitigate: _TypeAlias = _typing.Literal["_seconds_to_mitigate", b"_seconds_to_mitigate"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_to_acknowledge) -> _WhichOneofReturnType__seconds_to_acknowledge | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds_to_mitigate) -> _WhichOneofReturnType__seconds_to_mitigate | None: ...
+
+Global___OnCallHealth: _TypeAlias = OnCallHealth  # noqa: Y015
+
+@_typing.final
+class GetOnCallHealthResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEALTH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def health(self) -> _containers.RepeatedCompositeFieldContainer[Global___OnCallHealth]: ...
+    def __init__(
+        self,
+        *,
+        health: _abc.Iterable[Global___OnCallHealth] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["health", b"health"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOnCallHealthResponse: _TypeAlias = GetOnCallHealthResponse  # noqa: Y015
+
+@_typing.final
 class CreateFeedRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -84,6 +84,11 @@ class OnCallServiceStub:
                 request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsRequest.SerializeToString,
                 response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsResponse.FromString,
                 _registered_method=True)
+        self.GetOnCallHealth = channel.unary_unary(
+                '/mainstay.v1.OnCallService/GetOnCallHealth',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthResponse.FromString,
+                _registered_method=True)
         self.CreateFeed = channel.unary_unary(
                 '/mainstay.v1.OnCallService/CreateFeed',
                 request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedRequest.SerializeToString,
@@ -165,9 +170,15 @@ class OnCallServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CreateFeed(self, request, context):
+    def GetOnCallHealth(self, request, context):
         """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateFeed(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -230,6 +241,11 @@ def add_OnCallServiceServicer_to_server(servicer, server):
                     servicer.ListSwaps,
                     request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsRequest.FromString,
                     response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsResponse.SerializeToString,
+            ),
+            'GetOnCallHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOnCallHealth,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthResponse.SerializeToString,
             ),
             'CreateFeed': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateFeed,
@@ -512,6 +528,33 @@ class OnCallService:
             '/mainstay.v1.OnCallService/ListSwaps',
             mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsRequest.SerializeToString,
             mainstay_dot_v1_dot_on__call__service__pb2.ListSwapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOnCallHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/GetOnCallHealth',
+            mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,8 +47,9 @@ class OnCallServiceStub:
     """The caller offers a shift of theirs; nothing changes until somebody accepts."""
     AnswerSwap: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.AnswerSwapRequest, _on_call_service_pb2.AnswerSwapResponse]
     ListSwaps: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.ListSwapsRequest, _on_call_service_pb2.ListSwapsResponse]
-    CreateFeed: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]
+    GetOnCallHealth: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.GetOnCallHealthRequest, _on_call_service_pb2.GetOnCallHealthResponse]
     """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+    CreateFeed: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]
     RevokeFeeds: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.RevokeFeedsRequest, _on_call_service_pb2.RevokeFeedsResponse]
 
 @_typing.type_check_only
@@ -70,8 +71,9 @@ class OnCallServiceAsyncStub(OnCallServiceStub):
     """The caller offers a shift of theirs; nothing changes until somebody accepts."""
     AnswerSwap: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.AnswerSwapRequest, _on_call_service_pb2.AnswerSwapResponse]  # type: ignore[assignment]
     ListSwaps: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.ListSwapsRequest, _on_call_service_pb2.ListSwapsResponse]  # type: ignore[assignment]
-    CreateFeed: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]  # type: ignore[assignment]
+    GetOnCallHealth: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.GetOnCallHealthRequest, _on_call_service_pb2.GetOnCallHealthResponse]  # type: ignore[assignment]
     """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+    CreateFeed: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]  # type: ignore[assignment]
     RevokeFeeds: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.RevokeFeedsRequest, _on_call_service_pb2.RevokeFeedsResponse]  # type: ignore[assignment]
 
 class OnCallServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -152,12 +154,19 @@ class OnCallServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_on_call_service_pb2.ListSwapsResponse, _abc.Awaitable[_on_call_service_pb2.ListSwapsResponse]]: ...
 
     @_abc_1.abstractmethod
+    def GetOnCallHealth(
+        self,
+        request: _on_call_service_pb2.GetOnCallHealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.GetOnCallHealthResponse, _abc.Awaitable[_on_call_service_pb2.GetOnCallHealthResponse]]:
+        """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+
+    @_abc_1.abstractmethod
     def CreateFeed(
         self,
         request: _on_call_service_pb2.CreateFeedRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_on_call_service_pb2.CreateFeedResponse, _abc.Awaitable[_on_call_service_pb2.CreateFeedResponse]]:
-        """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+    ) -> _typing.Union[_on_call_service_pb2.CreateFeedResponse, _abc.Awaitable[_on_call_service_pb2.CreateFeedResponse]]: ...
 
     @_abc_1.abstractmethod
     def RevokeFeeds(
