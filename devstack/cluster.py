@@ -38,6 +38,7 @@ RBAC = Path(__file__).parent / "manifests" / "rbac.yaml"
 READY_SECONDS = 60
 GRACE_SECONDS = 2
 AUDITED = ("deployments", "statefulsets", "daemonsets")
+REVISIONS = ("replicasets", "controllerrevisions")
 
 
 class Cluster:
@@ -388,7 +389,7 @@ def _node(name: str, zone: str) -> dict[str, Any]:
 
 
 def _audit_policy() -> dict[str, Any]:
-    resources = [{"group": "apps", "resources": [*AUDITED, *(f"{name}/scale" for name in AUDITED)]}]
+    resources = [{"group": "apps", "resources": [*AUDITED, *REVISIONS, *(f"{name}/scale" for name in AUDITED)]}]
     # The last are the custom resources of the made-up shop.
     others = [{"group": group} for group in ("batch", "autoscaling", "networking.k8s.io", "shop.example")]
     return {

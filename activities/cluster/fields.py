@@ -48,9 +48,12 @@ class FieldAction(Action[P]):
     def wish(self, request: PlanRequest, live: Raw, parameters: P, place: Place) -> Wish:
         """The fields to write. Raises WrongState where the object is not one to write them to."""
 
+    async def written(self, request: PlanRequest, parameters: P, target: Place) -> Place:  # noqa: ARG002 - a hook
+        """The object whose fields are written, where that is another one than the target."""
+        return target
+
     async def plan(self, request: PlanRequest, parameters: P) -> Change:
-        target: Any = getattr(parameters, "target")  # noqa: B009 - each model has one, their base has none
-        place = Place(target.cluster, target.kind, target.namespace, target.name)
+        place = await self.written(request, parameters, _target(parameters))
         live = await self.open_target(request, place)
         wish = self.wish(request, live, parameters, place)
         asked: Value = {"fields": dict(wish.fields), "same": {key: found(live, key) for key in wish.same}}
@@ -139,6 +142,11 @@ def parts(pointer: str) -> list[str]:
 def pointer(*members: str | int) -> str:
     """A JSON pointer from its members, escaped."""
     return "".join("/" + str(member).replace("~", "~0").replace("/", "~1") for member in members)
+
+
+def _target(parameters: Any) -> Place:
+    target = parameters.target
+    return Place(target.cluster, target.kind, target.namespace, target.name)
 
 
 def _parts(value: Value) -> tuple[Fields, Fields]:

@@ -9,6 +9,7 @@ from activities.cluster.action import Action
 from activities.cluster.autoscaler_bounds import BoundAutoscaler
 from activities.cluster.drain import DrainNode
 from activities.cluster.ingress_canary import WeighCanary
+from activities.cluster.mark_verified import MarkVerified
 from activities.cluster.rollout_restart import RestartRollout
 from activities.cluster.rollout_undo import UndoRollout
 from activities.cluster.scale import ScaleReplicas
@@ -17,6 +18,7 @@ from activities.cluster.service_switch import SwitchService
 KINDS: tuple[type[Action[Any]], ...] = (
     UndoRollout,
     RestartRollout,
+    MarkVerified,
     rollout_pause.PauseRollout,
     rollout_pause.ResumeRollout,
     containers.SetContainerImage,

@@ -199,7 +199,7 @@ def _from_replica_set(entry: Raw) -> Revision | None:
         name=entry["metadata"]["name"],
         template=plain_template(entry["spec"]["template"]),
         annotations=annotations,
-        hash=(entry["metadata"].get("labels") or {}).get(HASH_LABEL, ""),
+        hash=revision_hash(entry),
         created=datetime.fromisoformat(entry["metadata"]["creationTimestamp"]),
     )
 
@@ -208,16 +208,22 @@ def _from_controller_revision(entry: Raw) -> Revision | None:
     template = ((entry.get("data") or {}).get("spec") or {}).get("template")
     if template is None:
         return None
-    labels = entry["metadata"].get("labels") or {}
     return Revision(
         number=int(entry["revision"]),
         name=entry["metadata"]["name"],
         template=plain_template(template),
         annotations=dict(entry["metadata"].get("annotations") or {}),
         patch=entry["data"],
-        hash=labels.get("controller.kubernetes.io/hash") or labels.get("controller-revision-hash", ""),
+        hash=revision_hash(entry),
         created=datetime.fromisoformat(entry["metadata"]["creationTimestamp"]),
     )
+
+
+def revision_hash(entry: Raw) -> str:
+    """The hash by which a controller knows the revision; the three kinds of workload label it differently."""
+    labels = entry["metadata"].get("labels") or {}
+    names = (HASH_LABEL, "controller.kubernetes.io/hash", "controller-revision-hash")
+    return next((str(labels[name]) for name in names if labels.get(name)), "")
 
 
 def _controlled_by(entry: Raw, uid: str) -> bool:

@@ -12,6 +12,7 @@ from activities import failpoints
 from activities.cluster.client import Mutations
 from devstack.processes import eventually
 from mainstay.domain.revision import is_mark, plain_template
+from mainstay.domain.rollout import RolloutState, rollout
 from tests.cluster.lab import Lab, image, workload
 
 UNDO = "rollout_undo"
@@ -351,6 +352,26 @@ async def test_last_good_is_the_newest_verified_revision(lab: Lab) -> None:
     for entry in sets:
         await lab.merge(entry["metadata"]["name"], good, "ReplicaSet")
     assert "to revision 1" in (await lab.plan(UNDO, shop(to="last_good"))).title
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
+async def test_what_was_marked_as_good_is_rolled_back_to(lab: Lab, kind: str) -> None:
+    """D-42: the second version was verified, the third was not, the fourth is bad: back to the second."""
+    target = {"kind": kind, "name": "shop"}
+    for tag in ("v1", "v2", "v3"):
+        await lab.workload("shop", tag, kind, replicas=1)
+        if tag == "v2":
+            await eventually(lambda: done(lab, kind), 30, f"{kind} rolled out")
+            assert (await lab.apply(await lab.plan("mark_verified", {"target": target}))).outcome == "changed"
+    await lab.workload("shop", "v4-never-ready", kind)
+    with pytest.raises(ApplicationError, match="is not rolled out, so it cannot count as good"):
+        await lab.plan("mark_verified", {"target": target})
+    await lab.apply(await lab.plan(UNDO, {"target": target, "to": "last_good"}))
+    assert image(await lab.live("shop", kind)) == "v2"
+
+
+async def done(lab: Lab, kind: str) -> bool:
+    return rollout(await lab.live("shop", kind)).state is RolloutState.DONE
 
 
 async def test_who_would_revert_it_is_told(lab: Lab) -> None:

@@ -14,7 +14,7 @@ from mainstay.domain.catalogue import ACTIONS
 from mainstay.domain.catalogue.spec import Verb
 from tests.cluster.lab import Lab, NoHalt
 from tests.cluster.scenarios import OWN_TESTS, SCENARIOS
-from tests.cluster.scenarios.scenario import NAME, Scenario
+from tests.cluster.scenarios.scenario import Scenario
 
 ROOT = Path(__file__).parents[2]
 ALL = [pytest.param(scenario, id=name) for name, scenario in SCENARIOS.items()]
@@ -52,10 +52,11 @@ async def test_it_is_shown_then_applied_once_and_taken_back(lab: Lab, scenario: 
     assert change.diff
     assert change.command.startswith("kubectl ")
     assert change.target.uid == (await scenario.live(lab))["metadata"]["uid"]
-    written = len(lab.writes(NAME))
+    name = await scenario.name(lab)
+    written = len(lab.writes(name))
     assert [(await lab.apply(change)).outcome for _ in range(2)] == ["changed", "already"]
     assert await scenario.seen(lab) == scenario.after
-    assert len(lab.writes(NAME)) == written + 1, "by the audit log it was written once"
+    assert len(lab.writes(name)) == written + 1, "by the audit log it was written once"
     if scenario.action not in NEVER_ALREADY:
         assert (await lab.plan(scenario.action, _again(scenario))).already
     if change.undo == "none":
@@ -64,7 +65,7 @@ async def test_it_is_shown_then_applied_once_and_taken_back(lab: Lab, scenario: 
         return
     assert [(await lab.apply(change, undo=True)).outcome for _ in range(2)] == ["changed", "already"]
     assert await scenario.seen(lab) == (scenario.before if scenario.undone is None else scenario.undone)
-    assert len(lab.writes(NAME)) == written + 2
+    assert len(lab.writes(name)) == written + 2
 
 
 @pytest.mark.parametrize("scenario", [p for p in ALL if p.id not in TOGGLES])
@@ -118,7 +119,7 @@ async def meddle(lab: Lab, scenario: Scenario) -> None:
     """Change the target as somebody else would."""
     await lab.cluster.api.request(
         "PATCH",
-        lab.path(scenario.kind, NAME),
+        lab.path(scenario.owned or scenario.kind, await scenario.name(lab)),
         body=scenario.meddle,
         content_type="application/merge-patch+json",
     )

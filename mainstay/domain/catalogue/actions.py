@@ -12,6 +12,7 @@ ACTIONS: Mapping[str, ActionSpec] = {
     for spec in (
         workloads.ROLLOUT_UNDO,
         workloads.ROLLOUT_RESTART,
+        workloads.MARK_VERIFIED,
         workloads.ROLLOUT_PAUSE,
         workloads.ROLLOUT_RESUME,
         workloads.SET_IMAGE,

@@ -36,6 +36,12 @@ class RolloutRestart(Parameters):
     target: Workload
 
 
+class MarkVerified(Parameters):
+    """The revision that runs now gets a record of good verification, which ``to: last_good`` looks for."""
+
+    target: Workload
+
+
 class RolloutPause(Parameters):
     """Pausing and resuming are each other's inverse; only a Deployment can be paused."""
 
@@ -117,6 +123,19 @@ ROLLOUT_RESTART = ActionSpec(
     risk=Risk.LOW,
     undo="none",
     writes=WORKLOADS,
+)
+MARK_VERIFIED = ActionSpec(
+    "mark_verified",
+    "Record that the revision which runs now serves well",
+    MarkVerified,
+    WORKLOAD_KINDS,
+    Risk.LOW,
+    "restore",
+    (
+        Verb("apps", "replicasets", ("get", "list", "patch")),
+        Verb("apps", "controllerrevisions", ("get", "list", "patch")),
+    ),
+    tuple(Verb(verb.group, verb.resource, ("get",)) for verb in WORKLOADS),
 )
 ROLLOUT_PAUSE = ActionSpec(
     "rollout_pause", "Stop a rollout where it is", RolloutPause, ("Deployment",), Risk.LOW, "restore", (DEPLOYMENTS,)

@@ -41,6 +41,8 @@ class Scenario:
     undone: Any = None
     rights: tuple[Verb, ...] = ()
     """What it takes here; by default the documented verbs on the target's kind, and all that it reads."""
+    owned: str = ""
+    """The kind that is written where that is an object which the target controls, not the target itself."""
     advisory: frozenset[str] = frozenset()
     """Resources without which the plan is made, with a warning that names the missing verb."""
 
@@ -55,7 +57,17 @@ class Scenario:
         return self.rights or (*own, *spec.reads)
 
     async def live(self, lab: Lab) -> dict[str, Any]:
-        return await lab.live(NAME, self.kind)
+        return await lab.live(await self.name(lab), self.owned or self.kind)
+
+    async def name(self, lab: Lab) -> str:
+        """The name of the object that is written."""
+        if not self.owned:
+            return NAME
+        owner = (await lab.live(NAME, self.kind))["metadata"]["uid"]
+        entries = (await lab.cluster.api.get(lab.path(self.owned)))["items"]
+        names = [e["metadata"]["name"] for e in entries if e["metadata"]["ownerReferences"][0]["uid"] == owner]
+        assert len(names) == 1
+        return str(names[0])
 
     async def seen(self, lab: Lab) -> Any:
         return self.effect(await self.live(lab))

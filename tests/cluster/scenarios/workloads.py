@@ -23,6 +23,11 @@ async def one(lab: Lab) -> None:
     await lab.workload(NAME, "v1", container=container)
 
 
+async def rolled_out(lab: Lab) -> None:
+    await lab.workload(NAME, "v1")
+    await lab.cluster.wait_rollout(lab.namespace, NAME)
+
+
 async def paused(lab: Lab) -> None:
     await lab.workload(NAME, "v1", spec={"paused": True})
 
@@ -60,6 +65,16 @@ SCENARIOS = (
         None,
         AT.isoformat(),
         {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-04-08"}}}}},
+    ),
+    Scenario(
+        "mark_verified",
+        rolled_out,
+        lambda live: bool(live["metadata"]["annotations"].get("mainstay.dev/verified")),
+        False,
+        True,
+        {"metadata": {"annotations": {"mainstay.dev/verified": "of-another"}}},
+        rights=(Verb("apps", "replicasets", ("get", "list", "patch")), Verb("apps", "deployments", ("get",))),
+        owned="ReplicaSet",
     ),
     Scenario(
         "rollout_pause",
