@@ -36,13 +36,8 @@ from activities.library import Library
 from activities.oncall import OnCall
 from activities.paging import Paging
 from activities.pinned import PinnedRules
-from activities.probes.condition import Condition
-from activities.probes.hosts import named_hosts
-from activities.probes.http import Http
+from activities.probes.every import every
 from activities.probes.look import Probes
-from activities.probes.prometheus import Prometheus
-from activities.probes.recent_rollout import RecentRollout
-from activities.probes.rollout_status import RolloutStatus
 from activities.records import Records
 from activities.render import render
 from mainstay.config import ConfigErrors, load
@@ -168,13 +163,7 @@ def activities(
     """Every activity, by the queue that serves it."""
     paging = Paging(config, signer, Channels(http), settings.public_url)
     cluster = ClusterActions(clusters, halt)
-    probes = Probes(
-        Prometheus(http, lambda: config.current.prometheus),
-        Http(http, lambda: named_hosts(config.current)),
-        RecentRollout(clusters),
-        RolloutStatus(clusters),
-        Condition(),
-    )
+    probes = Probes(*every(clusters, http, config, store))
     leases, rules, records = Leases(client), PinnedRules(), Records(store, client)
     return {
         INCIDENT_QUEUE: [

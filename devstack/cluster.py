@@ -295,7 +295,7 @@ class Cluster:
             _kwok("ClusterLogs", "v1alpha1", {"metadata": {"name": "all"}, "spec": cluster_logs}),
         ]
         if self._allow_exec:
-            spec: dict[str, Any] = {"executions": [{"local": {}}]}
+            spec: dict[str, Any] = {"execs": [{"local": {}}]}
             documents.append(_kwok("ClusterExec", "v1alpha1", {"metadata": {"name": "all"}, "spec": spec}))
         return documents
 

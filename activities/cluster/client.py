@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
@@ -128,6 +129,25 @@ class Cluster:
             except UnauthorizedException:
                 await self._forget(api)
             return await _send(await self._client(), method, path, query, body, headers, timeout)
+
+    async def text(self, path: str, query: Sequence[tuple[str, str]], timeout: timedelta = READ_TIMEOUT) -> str:
+        """What is text instead of JSON, such as a log. The query must bound it."""
+        with _tracer.start_as_current_span("kubernetes GET", attributes={"url.path": path}):
+            return await _call(await self._client(), "GET", path, query, None, None, timeout)
+
+    async def websocket(
+        self, path: str, query: Sequence[tuple[str, str]], protocol: str
+    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket to a subresource, by this cluster's account. Raises aiohttp's errors when entered."""
+        api = await self._client()
+        _, url, headers, _, _ = await api.param_serialize(
+            "GET", path, query_params=list(query), auth_settings=["BearerToken"]
+        )
+        rest = api.rest_client
+        if rest.pool_manager is None:
+            rest.pool_manager = rest._create_pool_manager()
+        session: aiohttp.ClientSession = rest.pool_manager
+        return session.ws_connect(url.replace("http", "ws", 1), headers=headers, protocols=(protocol,))
 
     async def close(self) -> None:
         """Close the connections; a later request opens them anew."""
@@ -302,6 +322,19 @@ async def _send(
     headers: Mapping[str, str] | None,
     timeout: timedelta,
 ) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(await _call(api, method, path, query, body, headers, timeout))
+    return parsed
+
+
+async def _call(
+    api: ApiClient,
+    method: str,
+    path: str,
+    query: Sequence[tuple[str, str]],
+    body: Body | None,
+    headers: Mapping[str, str] | None,
+    timeout: timedelta,
+) -> str:
     method, url, sent_headers, sent_body, _ = await api.param_serialize(
         method,
         path,
@@ -314,11 +347,10 @@ async def _send(
     answer = await api.call_api(
         method, url, {**sent_headers, **(headers or {})}, body=sent_body, _request_timeout=limits
     )
-    text = str((await answer.response.read()).decode())
+    text = str((await answer.response.read()).decode(errors="replace"))
     if not 200 <= answer.status <= 299:
         raise ApiException.from_response(http_resp=answer, body=text, data=None)
-    parsed: dict[str, Any] = json.loads(text)
-    return parsed
+    return text
 
 
 def _last_gate(halt: HaltGuard) -> aiohttp.TraceConfig:

@@ -10,9 +10,10 @@ from typing import ClassVar
 
 import httpx2
 
+from activities.probes.hosts_allowed import require_allowed
 from activities.probes.seen import Seen
 from mainstay.domain.catalogue import probes as catalogue
-from mainstay.domain.errors import InvalidArgument, NotAllowed
+from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.verdict import Sample, Verdict, judge
 
 
@@ -32,7 +33,8 @@ class Http:
         Raises NotAllowed for a host that is not allowed and InvalidArgument for an address that is none.
         """
         url = _url(parameters.url)
-        _require_allowed(url, self._allowed())
+        port = url.port or (443 if url.scheme == "https" else 80)
+        require_allowed(url.host, port, self._allowed(), "url")
         begun = time.monotonic()
         seconds = parameters.timeout.total_seconds()
         try:
@@ -54,19 +56,6 @@ def _url(text: str) -> httpx2.URL:
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
         raise InvalidArgument("the address must be http(s)://HOST…, without a user in it", field="url")
     return url
-
-
-def _require_allowed(url: httpx2.URL, allowed: tuple[str, ...]) -> None:
-    """Alert text may reach an address through a template: only hosts that the operators name are asked."""
-    host = url.host.lower()
-    port = url.port or (443 if url.scheme == "https" else 80)
-    for entry in map(str.lower, allowed):
-        if entry in (host, f"{host}:{port}") or (entry.startswith("*.") and host.endswith(entry[1:])):
-            return
-    raise NotAllowed(
-        f"the host {url.host} is not among the hosts that mainstay.yaml allows to be probed: add it there",
-        field="url",
-    )
 
 
 def _judged(parameters: catalogue.Http, url: httpx2.URL, status: int, seconds: float) -> Seen:

@@ -10,12 +10,11 @@ from typing import ClassVar
 import httpx2
 from pydantic import JsonValue
 
-from activities.probes.promql import Answer, query
+from activities.probes.promql import Answer
 from activities.probes.seen import Seen
+from activities.probes.servers import Servers
 from mainstay.config.parts import Prometheus as Server
-from mainstay.config.secrets import resolve, value_of
 from mainstay.domain.catalogue import probes as catalogue
-from mainstay.domain.errors import NotFound
 from mainstay.domain.verdict import Sample, Verdict, judge
 
 _SHOWN = 10
@@ -35,28 +34,12 @@ class Prometheus:
         within: timedelta = timedelta(seconds=8),
     ) -> None:
         """``servers`` answers those of mainstay.yaml as they are now; ``within`` bounds one query."""
-        self._client = client
-        self._servers = servers
-        self._within = within
+        self._asked = Servers(client, servers, within=within)
 
     async def look(self, parameters: catalogue.Prometheus, at: datetime) -> Seen:  # noqa: ARG002 - see query
         """Raises what ``promql.query`` raises, NotFound for a server that is not configured, and
         InvalidArgument when a secret of it cannot be read."""
-        servers = self._servers()
-        if parameters.server not in servers:
-            known = ", ".join(sorted(servers)) or "none"
-            raise NotFound(
-                f"no Prometheus named {parameters.server!r} is in mainstay.yaml (there: {known})",
-                field="server",
-            )
-        server = servers[parameters.server]
-        answer = await query(
-            self._client,
-            value_of(server.url),
-            parameters.query,
-            self._within,
-            token=resolve(server.token) if server.token else "",
-        )
+        answer = await self._asked.instant(parameters.server, parameters.query)
         verdict = judge(answer.samples, parameters.criterion)
         if answer.warnings and verdict is Verdict.HELD:
             # A warning says that data may be missing: the sample that would fail could be among it
@@ -66,7 +49,7 @@ class Prometheus:
 
 def _facts(answer: Answer) -> dict[str, JsonValue]:
     """``value`` is the first number; a number that JSON cannot carry (infinity) is as large as JSON can."""
-    numbers = [_finite(s.value) for s in answer.samples if s.value is not None]
+    numbers = [finite(s.value) for s in answer.samples if s.value is not None]
     return {
         "value": numbers[0] if numbers else 0,
         "values": list(numbers[:_SHOWN]),
@@ -74,7 +57,7 @@ def _facts(answer: Answer) -> dict[str, JsonValue]:
     }
 
 
-def _finite(number: float) -> float:
+def finite(number: float) -> float:
     return math.copysign(1.7e308, number) if math.isinf(number) else number
 
 

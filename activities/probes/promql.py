@@ -1,4 +1,4 @@
-"""Instant queries to Prometheus' HTTP API, and what their answers may look like.
+"""Instant and range queries to Prometheus' HTTP API, and what their answers may look like.
 
 https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -6,7 +6,7 @@ https://prometheus.io/docs/prometheus/latest/querying/api/
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import httpx2
@@ -60,21 +60,89 @@ class Answer(BaseModel):
     warnings: tuple[str, ...] = ()
 
 
+class Answered(_Wire):
+    """One series of a range: its labels and its points."""
+
+    metric: dict[str, str] = Field(default_factory=dict)
+    values: tuple[tuple[float, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        return _name(self.metric)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        return tuple(n for _, text in self.values if (n := _number(text)) is not None)
+
+
+class _Matrix(_Wire):
+    kind: Literal["matrix"] = Field(alias="resultType")
+    result: tuple[Answered, ...] = ()
+
+
+class _RangeSuccess(_Wire):
+    data: _Matrix
+    warnings: tuple[str, ...] = ()
+
+
+async def query_range(
+    client: httpx2.AsyncClient,
+    base_url: str,
+    expression: str,
+    within: timedelta,
+    *,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    token: str = "",
+) -> tuple[tuple[Answered, ...], tuple[str, ...]]:
+    """The series of ``expression`` between two instants, and Prometheus' warnings. Raises as ``query`` does."""
+    data = {
+        "query": expression,
+        "start": f"{start.timestamp():.3f}",
+        "end": f"{end.timestamp():.3f}",
+        "step": f"{step.total_seconds():g}",
+    }
+    body = _content(await _post(client, base_url, "query_range", data, within, token))
+    try:
+        success = _RangeSuccess.model_validate_json(body)
+    except ValidationError:
+        raise Unavailable("what answered in Prometheus' place does not speak its API") from None
+    if len(success.data.result) > MAX_SERIES:
+        raise InvalidArgument(f"the query answers more than {MAX_SERIES} series: aggregate it", field="query")
+    return success.data.result, tuple(plain(warning, 200) for warning in success.warnings[:5])
+
+
 async def query(
-    client: httpx2.AsyncClient, base_url: str, expression: str, within: timedelta, *, token: str = ""
+    client: httpx2.AsyncClient,
+    base_url: str,
+    expression: str,
+    within: timedelta,
+    *,
+    token: str = "",
+    at: datetime | None = None,
 ) -> Answer:
-    """The value of ``expression`` now, by Prometheus' own clock. ``token``: a bearer token, if one is needed.
+    """The value of ``expression`` at ``at``; without it now, by Prometheus' own clock.
+
+    ``token``: a bearer token, if one is needed.
 
     Raises InvalidArgument for a query that Prometheus cannot read or whose answer is no number, NotAllowed
     and NotFound for an address that refuses us, and Unavailable when it does not answer: those may pass.
     """
+    # Without ``at`` no ``time``: the instant of the workflow may be minutes old when a retry asks, and a
+    # verification wants to know how things are, not how they were
+    moment = {"time": f"{at.timestamp():.3f}"} if at else {}
+    return _answer(_content(await _post(client, base_url, "query", {"query": expression, **moment}, within, token)))
+
+
+async def _post(
+    client: httpx2.AsyncClient, base_url: str, what: str, data: dict[str, str], within: timedelta, token: str
+) -> httpx2.Response:
     seconds = within.total_seconds()
     try:
-        # No ``time``: the instant of the workflow may be minutes old when a retry asks, and a verification
-        # wants to know how things are, not how they were
-        response = await client.post(
-            base_url.rstrip("/") + "/api/v1/query",
-            data={"query": expression, "timeout": f"{int(max(seconds - 0.5, 0.5) * 1000)}ms"},
+        return await client.post(
+            f"{base_url.rstrip('/')}/api/v1/{what}",
+            data={**data, "timeout": f"{int(max(seconds - 0.5, 0.5) * 1000)}ms"},
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=seconds,
             follow_redirects=False,
@@ -85,13 +153,14 @@ async def query(
         raise Unavailable(f"Prometheus did not answer within {seconds:g} s") from None
     except (httpx2.HTTPError, OSError) as error:
         raise Unavailable(f"Prometheus does not answer: {type(error).__name__}") from None
-    return _read(response)
 
 
-def _read(response: httpx2.Response) -> Answer:
+def _content(response: httpx2.Response) -> bytes:
     status = response.status_code
+    if status == 200 and len(response.content) > _MAX_ANSWER:
+        raise InvalidArgument("the query answers too much: aggregate it to a few numbers", field="query")
     if status == 200:
-        return _answer(response.content)
+        return response.content
     said = f"Prometheus answered {status}: {_reason(response)}"
     if status in (400, 422):
         raise InvalidArgument(said, field="query")
@@ -106,8 +175,6 @@ _SUCCESS: TypeAdapter[_Success] = TypeAdapter(_Success)
 
 
 def _answer(body: bytes) -> Answer:
-    if len(body) > _MAX_ANSWER:
-        raise InvalidArgument("the query answers too much: aggregate it to a few numbers", field="query")
     try:
         success = _SUCCESS.validate_json(body)
     except ValidationError:
@@ -133,8 +200,11 @@ def _sample(series: _Series) -> Sample:
             "the query answers a native histogram: take histogram_quantile() or histogram_avg() of it",
             field="query",
         )
-    labels = ",".join(f"{plain(k, 60)}={plain(v, 80)}" for k, v in sorted(series.metric.items())[:10])
-    return Sample(name=labels or "value", value=_number(series.value[1]))
+    return Sample(name=_name(series.metric) or "value", value=_number(series.value[1]))
+
+
+def _name(metric: dict[str, str]) -> str:
+    return ",".join(f"{plain(k, 60)}={plain(v, 80)}" for k, v in sorted(metric.items())[:10])
 
 
 def _number(text: str) -> float | None:

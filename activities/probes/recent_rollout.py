@@ -68,7 +68,7 @@ def _facts(live: Raw, known: Sequence[Revision], at: datetime, recent: bool, age
         "has_previous": previous is not None,
         "previous_revision": previous.number if previous else 0,
         "previous_image": images(previous.template) if previous else "",
-        "revisions": [_row(entry, at) for entry in known[:_LISTED]],
+        "revisions": [revision_row(entry, at) for entry in known[:_LISTED]],
         "rollback_safe": not why,
         "unsafe_because": why,
     }
@@ -91,7 +91,7 @@ def _nothing(live: Raw) -> dict[str, Any]:
     }
 
 
-def _row(entry: Revision, at: datetime) -> dict[str, Any]:
+def revision_row(entry: Revision, at: datetime) -> dict[str, Any]:
     """S-206: revisions with change cause and age."""
     return {
         "revision": entry.number,

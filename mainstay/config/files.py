@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from mainstay.config.channels import AnyChannel
-from mainstay.config.parts import Cluster, Defaults, LevelChange, Overlay, Prometheus, StatusPage, Token
+from mainstay.config.parts import Alertmanager, Cluster, Defaults, LevelChange, Overlay, Prometheus, StatusPage, Token
 from mainstay.domain.access import AccessRole, Assurance
 from mainstay.domain.approval import ApprovalPolicy, ApprovalRule
 from mainstay.domain.duration import Duration
@@ -38,6 +38,7 @@ class MainFile(Strict):
     holidays: tuple[str, ...] = ()
     channels: dict[str, AnyChannel] = Field(default_factory=dict)
     prometheus: dict[str, Prometheus] = Field(default_factory=dict)
+    alertmanagers: dict[str, Alertmanager] = Field(default_factory=dict)
     http_hosts: tuple[str, ...] = ()
     """Hosts (``HOST`` or ``HOST:PORT``) that runbooks may ask over HTTP; others are refused."""
     clusters: dict[str, Cluster] = Field(default_factory=dict)

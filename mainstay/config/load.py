@@ -97,6 +97,7 @@ def _config(
         channels=main.channels,
         clusters=main.clusters,
         prometheus=main.prometheus,
+        alertmanagers=main.alertmanagers,
         http_hosts=main.http_hosts,
         tokens=main.tokens,
         stakeholders=main.stakeholders,

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from mainstay.config.channels import AnyChannel
-from mainstay.config.parts import Cluster, Defaults, Prometheus, StatusPage, Token
+from mainstay.config.parts import Alertmanager, Cluster, Defaults, Prometheus, StatusPage, Token
 from mainstay.config.secrets import value_of
 from mainstay.config.slice import Slice, slice_for
 from mainstay.domain.approval import ApprovalPolicy
@@ -49,6 +49,7 @@ class Config(Strict):
     channels: dict[str, AnyChannel] = Field(default_factory=dict)
     clusters: dict[str, Cluster] = Field(default_factory=dict)
     prometheus: dict[str, Prometheus] = Field(default_factory=dict)
+    alertmanagers: dict[str, Alertmanager] = Field(default_factory=dict)
     http_hosts: tuple[str, ...] = ()
     """Hosts that runbooks may ask over HTTP, each as text or as a reference; see ``hosts``."""
     tokens: tuple[Token, ...] = ()

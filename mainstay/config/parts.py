@@ -85,6 +85,13 @@ class Prometheus(Strict):
     token: Reference | None = None
 
 
+class Alertmanager(Strict):
+    """One Alertmanager, which probes ask about alerts and silences (API v2)."""
+
+    url: Url
+    token: Reference | None = None
+
+
 class StatusPage(Strict):
     enabled: bool = True
     title: str = "Status"

@@ -61,6 +61,17 @@ def evaluate(expression: str, values: Mapping[str, JsonValue]) -> bool:
     raise InvalidArgument(f"condition {expression!r} cannot be evaluated{found}")
 
 
+def matching(pattern: str, lines: Sequence[str]) -> list[str]:
+    """The lines that a pattern is found in, by CEL's own ``matches``: RE2, whose time is linear in the text.
+
+    Raises InvalidArgument for a pattern that is none.
+    """
+    compiled = _compile("line.matches(pattern)", _declare({"line": "string", "pattern": "string"}))
+    if compiled.eval(data={"line": "", "pattern": pattern}).type() != cel.Type.BOOL:
+        raise InvalidArgument(f"{pattern[:100]!r} is no pattern of RE2", field="pattern")
+    return [line for line in lines if compiled.eval(data={"line": line, "pattern": pattern}).value() is True]
+
+
 def choose(
     cases: Sequence[tuple[str, str]],
     verdict: Verdict,

@@ -83,6 +83,17 @@ def burn_rate(error_share: float, objective: Objective) -> float:
     return error_share / ((100 - objective.objective) / 100)
 
 
+def burns(long: float | None, short: float | None, factor: float) -> bool | None:
+    """Do both windows burn at ``factor`` or faster (S-350)? None while a window without data could decide it.
+
+    The long window says that it matters, the short one that it still goes on.
+    """
+    if long is not None and short is not None:
+        return long >= factor and short >= factor
+    known = long if short is None else short
+    return False if known is not None and known < factor else None
+
+
 def experiments_refused(left: float) -> str:
     """Why faults may not be injected now; empty: they may (S-356, D-43)."""
     found = band(left)

@@ -54,7 +54,7 @@ ERRORS: list[tuple[str, str, list[str]]] = [
     (
         "unknown probe",
         probe("htttp", "{}"),
-        ["9:5: there is no probe 'htttp': use prometheus, http, recent_rollout, rollout_status, condition"],
+        ["9:5: there is no probe 'htttp': did you mean http?"],
     ),
     (
         "unknown and missing parameters of a probe",

@@ -57,6 +57,12 @@ class ProbeSpec(NamedTuple):
     """What ``held`` means, for people: ``there was a rollout within the time given``."""
     failed: str
     reads: tuple[Verb, ...] = ()
+    group: str = ""
+    """The family that lists and docs put it in."""
+    target_kinds: tuple[str, ...] = ()
+    """What it looks at in a cluster; empty: nothing there."""
+    beyond: str = ""
+    """What it answers that kubectl does not."""
 
 
 class Supports(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Final, Literal, NamedTuple, assert_never
 
 from pydantic import JsonValue
@@ -155,7 +156,9 @@ def _probe(runbook: Runbook, node: str, at: Path, probe: str, parameters: Mappin
     """``at`` is the path of the key ``probe``; its parameters stand beside it."""
     spec = PROBES.get(probe)
     if spec is None:
-        yield Finding(at, f"there is no probe {probe!r}: use {', '.join(PROBES)}")
+        near = get_close_matches(probe, PROBES, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"use {', '.join(PROBES)}"
+        yield Finding(at, f"there is no probe {probe!r}: {hint}")
         return
     yield from _parameters(runbook, node, (*at[:-1], "with"), spec, parameters)
 
