@@ -111,15 +111,19 @@ class Paging:
             attendees=_attendees(config, message),
             follows=request.follows,
             replaces=request.replaces,
+            base=self._base,
         )
 
     def _links(self, message: AnyMessage, person: str, at: datetime) -> tuple[Offer, ...]:
         """A link is a right of one person: a message to nobody in particular carries none."""
         if not person:
             return ()
-        base = (self._config.current.public_url or self._public_url).rstrip("/")
-        urls = tuple(f"{base}/a/{self._token(link, message, person, at)}" for link in message.links)
+        urls = tuple(f"{self._base}/a/{self._token(link, message, person, at)}" for link in message.links)
         return offers(message.links, urls)
+
+    @property
+    def _base(self) -> str:
+        return (self._config.current.public_url or self._public_url).rstrip("/")
 
     def _token(self, link: Link, message: AnyMessage, person: str, at: datetime) -> str:
         claim = LinkClaim(

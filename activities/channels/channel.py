@@ -41,6 +41,8 @@ class Outgoing:
     """The provider's id of an earlier message about the same: this one is said in its thread."""
     replaces: str = ""
     """The provider's id of a message that is changed to say this, where the channel can."""
+    base: str = ""
+    """The web door as the world reaches it, for providers that say later what became of a message."""
 
     @property
     def thread(self) -> str:

@@ -10,6 +10,7 @@ import httpx2
 
 from activities.channels.channel import Channel
 from activities.channels.console import Console
+from activities.channels.long_tail import LongTail
 from activities.channels.ntfy import Ntfy
 from activities.channels.opsgenie import Opsgenie
 from activities.channels.pagerduty import PagerDuty
@@ -35,6 +36,7 @@ IMPLEMENTED: Mapping[str, type[Channel]] = {
     "twilio_voice": TwilioVoice,
     "pagerduty": PagerDuty,
     "opsgenie": Opsgenie,
+    "apprise": LongTail,
     "console": Console,
 }
 """Channel type → its class; a test holds this and the catalogue equal."""
@@ -85,6 +87,8 @@ class Channels:
             case catalogue.Slack():
                 api = SlackApi(name, settings.api_url, value_of(settings.token), self._client)
                 return Slack(api, room=settings.room, within=min(settings.timeout, _MOST))
+            case catalogue.Apprise():
+                return LongTail(name, value_of(settings.url), within=settings.timeout)
             case catalogue.Console():
                 return Console()
             case _:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 import httpx2
@@ -94,6 +95,13 @@ async def _create(
         f"/2010-04-01/Accounts/{account.account}/{what}.json",
         outgoing,
         identity="sid",
-        data={"To": outgoing.address, **fields},
+        data={"To": outgoing.address, **fields, **_callback(outgoing, account.provider.name)},
         auth=(account.account, account.provider.secret),
     )
+
+
+def _callback(outgoing: Outgoing, channel: str) -> dict[str, str]:
+    """Where Twilio says what became of it; only an address that Twilio can reach, as it refuses others (21609)."""
+    if not outgoing.base.startswith("https://"):
+        return {}
+    return {"StatusCallback": f"{outgoing.base}/twilio/{channel}/status?key={quote(outgoing.key, safe='')}"}

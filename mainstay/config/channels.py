@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from mainstay.config.secrets import Reference, is_reference, resolve, value_of
-from mainstay.domain.catalogue.channels import Console, Ntfy, Opsgenie, PagerDuty, Slack, Smtp, Twilio, Webhook
+from mainstay.domain.catalogue.channels import Apprise, Console, Ntfy, Opsgenie, PagerDuty, Slack, Smtp, Twilio, Webhook
 from mainstay.domain.duration import Duration
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.model import Strict
@@ -148,6 +148,17 @@ class SlackChannel(Strict):
         )
 
 
+class AppriseChannel(Strict):
+    """Any service that Apprise speaks, by its address, such as ``tgram://TOKEN/{address}``."""
+
+    type: Literal["apprise"]
+    url: Reference
+    timeout: Duration = timedelta(seconds=5)
+
+    def settings(self) -> Apprise:
+        return Apprise(url=self.url, timeout=self.timeout)
+
+
 class ConsoleChannel(Strict):
     """Prints one line where the worker runs."""
 
@@ -165,6 +176,7 @@ AnyChannel = Annotated[
     | PagerDutyChannel
     | OpsgenieChannel
     | SlackChannel
+    | AppriseChannel
     | ConsoleChannel,
     Field(discriminator="type"),
 ]

@@ -74,6 +74,7 @@ def build_app(
             Route("/webhooks/alertmanager", hooks.alertmanager, methods=post),
             Route("/webhooks/grafana", hooks.grafana, methods=post),
             Route("/webhooks/events", hooks.events, methods=post),
+            Route("/twilio/{channel}/status", twilio.status, methods=post),
             Route("/twilio/{channel}/sms", twilio.sms, methods=post),
             Route("/twilio/{channel}/voice/{ack}/{escalate}", twilio.voice, methods=post),
             Route("/pagerduty/{channel}", pagerduty.event, methods=post),

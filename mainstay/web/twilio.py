@@ -13,6 +13,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Literal
 from uuid import NAMESPACE_URL, uuid5
 from xml.sax.saxutils import escape
 
@@ -31,10 +32,22 @@ from mainstay.domain.incident import Acknowledge, Escalate, IncidentView
 from mainstay.domain.people import Person
 from mainstay.domain.signature import LinkClaim, Signer, read_link
 from mainstay.domain.telephone import SEGMENT, code_of, gsm, reply
+from mainstay.records.rows import DeliveryReported
 from mainstay.telemetry import Metrics, about_incident
 from mainstay.web import body, refused
 
 DOOR = "twilio"
+_STATES: dict[str, Literal["delivered", "dead"]] = {
+    "delivered": "delivered",
+    "read": "delivered",
+    "undelivered": "dead",
+    "failed": "dead",
+    "completed": "delivered",
+    "busy": "dead",
+    "no-answer": "dead",
+    "canceled": "dead",
+}
+"""Of messages and of calls; every other state is on the way to one of these."""
 _KEYS = {"1": ("acknowledge", "ack"), "2": ("escalate", "escalate")}
 
 
@@ -82,10 +95,35 @@ class Twilio:
             said = refusal.message
         return _twiml(f"<Say>{escape(gsm(said, 400))}</Say>")
 
-    async def _signed(self, request: Request, kind: str) -> dict[str, str]:
+    async def status(self, request: Request) -> Response:
+        """``POST``: what became of an SMS or a call. One that will never arrive is followed by the next method."""
+        try:
+            fields = await self._signed(request)
+            state = _STATES.get(fields.get("MessageStatus") or fields.get("CallStatus", ""))
+            if state is not None:
+                await self._desk.delivery_reported(self._report(request, fields, state))
+        except Refusal as refusal:
+            return self._unsigned(refusal)
+        return Response(status_code=204)
+
+    def _report(
+        self, request: Request, fields: dict[str, str], state: Literal["delivered", "dead"]
+    ) -> DeliveryReported:
+        code = fields.get("ErrorCode", "")
+        told = fields.get("MessageStatus") or fields.get("CallStatus", "")
+        return DeliveryReported(
+            state=state,
+            at=self._now(),
+            key=request.query_params.get("key", "")[:1000],
+            provider_id=fields.get("MessageSid") or fields.get("CallSid", ""),
+            channel=request.path_params["channel"],
+            detail=f"Twilio says {told}" + (f" (code {code})" if code.isdecimal() else ""),
+        )
+
+    async def _signed(self, request: Request, kind: str = "") -> dict[str, str]:
         """The form, if Twilio signed it. Raises Unauthenticated, NotFound."""
         channel = self._config().channels.get(request.path_params["channel"])
-        if not isinstance(channel, TwilioChannel) or channel.type != kind:
+        if not isinstance(channel, TwilioChannel) or (kind and channel.type != kind):
             raise NotFound("there is no such Twilio channel")
         fields = await body.form(request)
         query = f"?{request.url.query}" if request.url.query else ""

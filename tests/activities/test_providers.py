@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -197,6 +198,17 @@ async def test_an_sms_says_what_it_is_and_what_to_answer(client: httpx2.AsyncCli
         "SEV1 payment-service INC-2026-0042: HighErrorRate: 5xx over 5%. "
         "Reply 1 ecde to acknowledge, 2 ecde to escalate"
     )
+
+
+@pytest.mark.parametrize("chosen", CASES[1:3], ids=lambda c: str(c.name))
+async def test_twilio_is_told_where_to_report_where_it_can_reach_us(client: httpx2.AsyncClient, chosen: Case) -> None:
+    standin = standins.Twilio()
+    async with serving(standin) as url:
+        for base in ("https://mainstay.example.com", "http://127.0.0.1:8080"):
+            message = dataclasses.replace(outgoing(chosen), base=base)
+            assert (await chosen.opened(url, client, timedelta(seconds=4)).send(message)).accepted
+    told = [fields.get("StatusCallback") for fields in standin.taken]
+    assert told == ["https://mainstay.example.com/twilio/chosen/status?key=k%2F1%2Fbob", None]
 
 
 async def test_a_call_reads_the_page_and_takes_a_key(client: httpx2.AsyncClient) -> None:

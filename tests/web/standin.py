@@ -49,6 +49,7 @@ from mainstay.domain.timeline import (
     UpdatePosted,
 )
 from mainstay.domain.work import IncidentRow, ItemRow
+from mainstay.records.rows import DeliveryReported
 from mainstay.telemetry import Metrics
 from mainstay.web.app import build_app
 
@@ -200,6 +201,7 @@ class StandInDesk(Desk):
         self.halt_now = HaltState(on=False)
         self.lists = 0
         self.unlisted: set[str] = set()
+        self.reported: list[DeliveryReported] = []
 
     @property
     def dropped_alerts(self) -> int:
@@ -297,6 +299,12 @@ class StandInDesk(Desk):
 
     async def items(self, owner: str = "", incident: str = "", open_only: bool = False) -> tuple[ItemRow, ...]:
         return self.items_now
+
+    async def delivery_reported(self, report: DeliveryReported) -> bool:
+        if self.refuse is not None:
+            raise self.refuse
+        self.reported.append(report)
+        return True
 
     async def halted(self) -> HaltState:
         return self.halt_now

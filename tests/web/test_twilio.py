@@ -15,7 +15,7 @@ import pytest
 from mainstay.config.channels import PagerDutyChannel, TwilioChannel
 from mainstay.domain import names
 from mainstay.domain.access import Assurance
-from mainstay.domain.errors import AlreadyDone
+from mainstay.domain.errors import AlreadyDone, Unavailable
 from mainstay.domain.incident import Acknowledge, Escalate
 from mainstay.domain.people import ContactMethod
 from mainstay.domain.telephone import code_of
@@ -170,6 +170,32 @@ async def test_what_twilio_did_not_sign_is_refused_and_counted(door: Door, http:
     assert (await http.post("/twilio/voice/sms", data=fields, headers=good)).status_code == 404
     assert door.desk.updates == []
     assert door.sample("mainstay_wrong_tokens_total", door="twilio") == len(tries)
+
+
+@pytest.mark.parametrize(
+    ("channel", "fields", "state"),
+    [
+        ("sms", {"MessageSid": "SM9", "MessageStatus": "delivered"}, "delivered"),
+        ("sms", {"MessageSid": "SM9", "MessageStatus": "undelivered", "ErrorCode": "30003"}, "dead"),
+        ("sms", {"MessageSid": "SM9", "MessageStatus": "sent"}, ""),
+        ("voice", {"CallSid": "CA9", "CallStatus": "completed"}, "delivered"),
+        ("voice", {"CallSid": "CA9", "CallStatus": "no-answer"}, "dead"),
+        ("voice", {"CallSid": "CA9", "CallStatus": "ringing"}, ""),
+    ],
+)
+async def test_what_became_of_a_message_is_written_down(
+    door: Door, http: httpx2.AsyncClient, channel: str, fields: dict[str, str], state: str
+) -> None:
+    path = f"/twilio/{channel}/status?key={KEY}%2F1%2Falice"
+    done = await http.post(path, data=fields, headers=signed(path, fields))
+    assert done.status_code == 204
+    assert [(r.state, r.key, r.channel) for r in door.desk.reported] == (
+        [(state, f"{KEY}/1/alice", channel)] if state else []
+    )
+    assert (await http.post(path, data=fields, headers=signed(path, fields, "other"))).status_code == 401
+    door.desk.refuse = Unavailable("the record store is down")
+    if state:
+        assert (await http.post(path, data=fields, headers=signed(path, fields))).status_code == 503
 
 
 def pd_event(**more: Any) -> bytes:

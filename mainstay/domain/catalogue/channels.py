@@ -86,6 +86,14 @@ class Slack(Parameters):
     timeout: Duration = timedelta(seconds=5)
 
 
+class Apprise(Parameters):
+    """The long tail, by Apprise: Microsoft Teams, Mattermost, Discord, Telegram, Pushover, Gotify, Amazon SNS and
+    what else https://appriseit.com/services/ lists. ``{address}`` in ``url`` stands for the person's address."""
+
+    url: str = Field(pattern=r"^(env|file):.+")
+    timeout: Duration = timedelta(seconds=5)
+
+
 class Console(Parameters):
     """Prints to the worker's standard output, for the embedded stack and drills."""
 
@@ -142,6 +150,13 @@ CHANNELS: Mapping[str, ChannelSpec] = {
             Slack,
             ("token", "signing_secret"),
             Supports(address=False, links=True, threads=True, rooms=True, updates=True, acknowledge=True),
+        ),
+        ChannelSpec(
+            "apprise",
+            "Teams, Mattermost, Discord, Telegram, Pushover, Gotify, SNS and others, through Apprise",
+            Apprise,
+            ("url",),
+            Supports(address=False, links=True),
         ),
         ChannelSpec("console", "The worker's console", Console),
     )
