@@ -36,6 +36,7 @@ IMPLEMENTED: Mapping[str, type[Channel]] = {
     "twilio_voice": TwilioVoice,
     "pagerduty": PagerDuty,
     "opsgenie": Opsgenie,
+    "slack": Slack,
     "apprise": LongTail,
     "console": Console,
 }

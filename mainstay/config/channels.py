@@ -35,6 +35,8 @@ class SmtpChannel(Strict):
     security: Literal["tls", "starttls", "none"] = "starttls"
     user: str = ""
     password: Reference | None = None
+    inbound_secret: Reference | None = None
+    """With it ``/mail/CHANNEL`` takes mail that came back (RFC 3464)."""
     timeout: Duration = timedelta(seconds=5)
 
     def settings(self) -> Smtp:

@@ -23,6 +23,7 @@ from mainstay.web.feeds import CalendarFeeds
 from mainstay.web.health import Health
 from mainstay.web.links import Links
 from mainstay.web.login import Login
+from mainstay.web.mail import Mail
 from mainstay.web.pagerduty import PagerDuty
 from mainstay.web.pages import Pages
 from mainstay.web.render import style
@@ -66,6 +67,7 @@ def build_app(
     public = StatusPage(desk, config, now)
     login = Login(sessions, public_url, metrics)
     twilio = Twilio(desk, signer, config, public_url, now, metrics)
+    mail = Mail(desk, config, now, metrics)
     pagerduty = PagerDuty(desk, config, metrics)
     slack = SlackDoor(desk, config, now, metrics)
     get, post = ["GET"], ["POST"]
@@ -77,6 +79,7 @@ def build_app(
             Route("/twilio/{channel}/status", twilio.status, methods=post),
             Route("/twilio/{channel}/sms", twilio.sms, methods=post),
             Route("/twilio/{channel}/voice/{ack}/{escalate}", twilio.voice, methods=post),
+            Route("/mail/{channel}", mail.receive, methods=post),
             Route("/pagerduty/{channel}", pagerduty.event, methods=post),
             Route("/chat/slack/{channel}/commands", slack.commands, methods=post),
             Route("/chat/slack/{channel}/actions", slack.actions, methods=post),
