@@ -42,7 +42,7 @@ async def test_several_processes_at_once(empty_url: str) -> None:
         await asyncio.gather(*(store.migrate() for store in stores))
         await stores[0].migrate()
         versions = await stores[0]._engine.read(lambda c: c.execute(text("SELECT version_num FROM alembic_version")))
-        assert [row[0] for row in versions] == ["0002"]
+        assert [row[0] for row in versions] == ["0003"]
     finally:
         for store in stores:
             await store.close()
