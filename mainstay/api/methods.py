@@ -55,6 +55,7 @@ _OPERATIONS: dict[str, dict[str, str]] = {
         "AnswerSwap": access_rules.OVERRIDE_ON_CALL,
         "ListSwaps": access_rules.VIEW,
         "GetOnCallHealth": access_rules.VIEW,
+        "GetHandoff": access_rules.VIEW,
         "CreateFeed": access_rules.OVERRIDE_ON_CALL,
         "RevokeFeeds": access_rules.OVERRIDE_ON_CALL,
     },

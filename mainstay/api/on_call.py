@@ -11,6 +11,7 @@ from mainstay.desk import check
 from mainstay.desk.desk import Desk
 from mainstay.desk.feeds import Kind
 from mainstay.domain.errors import InvalidArgument
+from mainstay.domain.oncall import handoff
 from mainstay.domain.oncall.schedule import Layer, Override
 from mainstay.domain.oncall.swap import Answer
 from mainstay.gen.mainstay.v1 import on_call_service_pb2 as on_call_pb
@@ -123,6 +124,17 @@ class OnCall(OnCallServiceServicer):
     ) -> on_call_pb.GetOnCallHealthResponse:
         found = await self._desk.on_call_health.report(*_span(request))
         return on_call_pb.GetOnCallHealthResponse(health=[wire.write_health(one) for one in found])
+
+    async def GetHandoff(
+        self, request: on_call_pb.GetHandoffRequest, context: Context
+    ) -> on_call_pb.GetHandoffResponse:
+        found = await self._desk.handoffs.next(request.schedule)
+        return on_call_pb.GetHandoffResponse(
+            outgoing=found.outgoing,
+            incoming=found.incoming,
+            at=wire.write_instant(found.at),
+            text=handoff.render(found),
+        )
 
     async def CreateFeed(
         self, request: on_call_pb.CreateFeedRequest, context: Context

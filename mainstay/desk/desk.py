@@ -33,6 +33,7 @@ from mainstay.desk.deliver import Deliveries
 from mainstay.desk.feeds import Feeds
 from mainstay.desk.follow import History
 from mainstay.desk.halt import Halts
+from mainstay.desk.handoffs import Handoffs
 from mainstay.desk.incidents import Incidents
 from mainstay.desk.items import Items
 from mainstay.desk.notified import Notified
@@ -97,6 +98,8 @@ class Desk:
         """Overrides, swaps and temporary schedules."""
         self.on_call_health = OnCallHealth(config, store, self._pins)
         """Health of people and rotations."""
+        self.handoffs = Handoffs(config, store, self._pins, clock)
+        """What the next person must know."""
         self.feeds = Feeds(config, store, self._pins, clock)
         """Calendar feeds."""
         self._halts = Halts(client)

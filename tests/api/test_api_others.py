@@ -192,6 +192,17 @@ async def test_a_calendar_is_read_twice_and_changes_once(door: Door) -> None:
     assert await send("gone", calendar("STATUS:CANCELLED")) == (0, 1, 0)
 
 
+async def test_the_hand_off_document(door: Door) -> None:
+    """It is of the next change of hands, from who is on call now to somebody else; an unknown schedule is named."""
+    stub = door.of("alice").on_call
+    (now,) = (await stub.WhoIsOnCall(on_call_pb.WhoIsOnCallRequest(schedule="primary"))).on_call
+    found = await stub.GetHandoff(on_call_pb.GetHandoffRequest(schedule="primary"))
+    assert (found.outgoing, found.incoming != now.person) == (now.person, True)
+    assert "# Hand-off of primary" in found.text
+    unknown = await refusal(stub.GetHandoff(on_call_pb.GetHandoffRequest(schedule="none")))
+    assert unknown.reason == "NotFound"
+
+
 async def test_a_temporary_schedule_takes_turns(door: Door) -> None:
     """For its time its people take turns on the clock of the schedule; after it all is as before."""
     stub, start = door.of("alice").on_call, datetime(2034, 1, 2, 12, tzinfo=UTC)

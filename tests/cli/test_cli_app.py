@@ -27,7 +27,7 @@ GROUPS = {
     "incident": "declare list show timeline watch ack page approve reject withdraw severity role note decide "
     "update resolve reopen merge cancel close",
     "mitigation": "list record remove",
-    "oncall": "who schedule override next gaps overrides remove temporary health lint export import swap feed",
+    "oncall": "who schedule override next gaps overrides remove temporary health handoff lint export import swap feed",
     "runbook": "list lint plan run show graph test answer pause resume skip retry abort take-over",
     "action-item": "list start done defer",
     "config": "check schema",
@@ -46,7 +46,7 @@ def test_every_command_is_there_and_explains_itself() -> None:
         for command in found:
             assert app[name][command].help
     alone = {command for command in app if not command.startswith("-")} - set(GROUPS)
-    assert alone == {"status", "version", "completion"}
+    assert alone == {"simulate", "status", "version", "completion"}
 
 
 @pytest.mark.parametrize("chain", ["", *GROUPS, "incident approve", "status"])

@@ -274,6 +274,19 @@ def _minutes(seconds: float) -> str:
 
 
 @app.command
+def handoff(schedule: Schedule, /) -> None:
+    """What the next person must know: open incidents, standing mitigations, action items, risks, a checklist."""
+    from mainstay.cli import calls, values
+
+    answer = calls.send(calls.on_call().GetHandoff, calls.on_call_pb.GetHandoffRequest(schedule=schedule))
+    if session.current().json:
+        output.emit(values.of(answer))
+        return
+    for line in answer.text.splitlines():
+        output.say(line)
+
+
+@app.command
 def lint(
     folder: Annotated[
         Path | None, Parameter(help="The operators' folder. [default: config]", env_var="MAINSTAY_CONFIG_DIR")

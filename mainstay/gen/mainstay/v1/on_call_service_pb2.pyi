@@ -838,6 +838,56 @@ class GetOnCallHealthResponse(_message.Message):
 Global___GetOnCallHealthResponse: _TypeAlias = GetOnCallHealthResponse  # noqa: Y015
 
 @_typing.final
+class GetHandoffRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    schedule: _builtins.str
+    def __init__(
+        self,
+        *,
+        schedule: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHandoffRequest: _TypeAlias = GetHandoffRequest  # noqa: Y015
+
+@_typing.final
+class GetHandoffResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTGOING_FIELD_NUMBER: _builtins.int
+    INCOMING_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    outgoing: _builtins.str
+    """Handle; empty: nobody."""
+    incoming: _builtins.str
+    text: _builtins.str
+    """The document, in Markdown."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        outgoing: _builtins.str = ...,
+        incoming: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "incoming", b"incoming", "outgoing", b"outgoing", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetHandoffResponse: _TypeAlias = GetHandoffResponse  # noqa: Y015
+
+@_typing.final
 class CreateFeedRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -89,6 +89,11 @@ class OnCallServiceStub:
                 request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthRequest.SerializeToString,
                 response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthResponse.FromString,
                 _registered_method=True)
+        self.GetHandoff = channel.unary_unary(
+                '/mainstay.v1.OnCallService/GetHandoff',
+                request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.GetHandoffRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.GetHandoffResponse.FromString,
+                _registered_method=True)
         self.CreateFeed = channel.unary_unary(
                 '/mainstay.v1.OnCallService/CreateFeed',
                 request_serializer=mainstay_dot_v1_dot_on__call__service__pb2.CreateFeedRequest.SerializeToString,
@@ -177,6 +182,13 @@ class OnCallServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHandoff(self, request, context):
+        """What the next person must know when the schedule changes hands next.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateFeed(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -246,6 +258,11 @@ def add_OnCallServiceServicer_to_server(servicer, server):
                     servicer.GetOnCallHealth,
                     request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthRequest.FromString,
                     response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthResponse.SerializeToString,
+            ),
+            'GetHandoff': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHandoff,
+                    request_deserializer=mainstay_dot_v1_dot_on__call__service__pb2.GetHandoffRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_on__call__service__pb2.GetHandoffResponse.SerializeToString,
             ),
             'CreateFeed': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateFeed,
@@ -555,6 +572,33 @@ class OnCallService:
             '/mainstay.v1.OnCallService/GetOnCallHealth',
             mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthRequest.SerializeToString,
             mainstay_dot_v1_dot_on__call__service__pb2.GetOnCallHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHandoff(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.OnCallService/GetHandoff',
+            mainstay_dot_v1_dot_on__call__service__pb2.GetHandoffRequest.SerializeToString,
+            mainstay_dot_v1_dot_on__call__service__pb2.GetHandoffResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class OnCallServiceStub:
     ListSwaps: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.ListSwapsRequest, _on_call_service_pb2.ListSwapsResponse]
     GetOnCallHealth: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.GetOnCallHealthRequest, _on_call_service_pb2.GetOnCallHealthResponse]
     """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+    GetHandoff: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.GetHandoffRequest, _on_call_service_pb2.GetHandoffResponse]
+    """What the next person must know when the schedule changes hands next."""
     CreateFeed: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]
     RevokeFeeds: _grpc.UnaryUnaryMultiCallable[_on_call_service_pb2.RevokeFeedsRequest, _on_call_service_pb2.RevokeFeedsResponse]
 
@@ -73,6 +75,8 @@ class OnCallServiceAsyncStub(OnCallServiceStub):
     ListSwaps: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.ListSwapsRequest, _on_call_service_pb2.ListSwapsResponse]  # type: ignore[assignment]
     GetOnCallHealth: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.GetOnCallHealthRequest, _on_call_service_pb2.GetOnCallHealthResponse]  # type: ignore[assignment]
     """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+    GetHandoff: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.GetHandoffRequest, _on_call_service_pb2.GetHandoffResponse]  # type: ignore[assignment]
+    """What the next person must know when the schedule changes hands next."""
     CreateFeed: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.CreateFeedRequest, _on_call_service_pb2.CreateFeedResponse]  # type: ignore[assignment]
     RevokeFeeds: _aio.UnaryUnaryMultiCallable[_on_call_service_pb2.RevokeFeedsRequest, _on_call_service_pb2.RevokeFeedsResponse]  # type: ignore[assignment]
 
@@ -160,6 +164,14 @@ class OnCallServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_on_call_service_pb2.GetOnCallHealthResponse, _abc.Awaitable[_on_call_service_pb2.GetOnCallHealthResponse]]:
         """A calendar address that nobody can guess; the caller's earlier one for the same calendar stops working."""
+
+    @_abc_1.abstractmethod
+    def GetHandoff(
+        self,
+        request: _on_call_service_pb2.GetHandoffRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_on_call_service_pb2.GetHandoffResponse, _abc.Awaitable[_on_call_service_pb2.GetHandoffResponse]]:
+        """What the next person must know when the schedule changes hands next."""
 
     @_abc_1.abstractmethod
     def CreateFeed(
