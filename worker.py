@@ -162,7 +162,8 @@ def activities(
 ) -> dict[str, list[Callable[..., Any]]]:
     """Every activity, by the queue that serves it."""
     paging = Paging(config, signer, Channels(http), settings.public_url)
-    cluster = ClusterActions(clusters, halt)
+    # Not the bound method of today: the folder may be reloaded.
+    cluster = ClusterActions(clusters, halt, freezes=lambda: config.current.freezes())  # noqa: PLW0108
     probes = Probes(*every(clusters, http, config, store))
     leases, rules, records = Leases(client), PinnedRules(), Records(store, client)
     return {

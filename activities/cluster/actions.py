@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from temporalio import activity
@@ -20,6 +20,7 @@ from activities.failures import classify
 from mainstay.domain.catalogue.spec import parse_parameters
 from mainstay.domain.change import Applied, ApplyRequest, Change
 from mainstay.domain.errors import InvalidArgument
+from mainstay.domain.freeze import Freeze, under_freeze
 from mainstay.domain.template import render_value
 from mainstay.domain.work import PlanRequest
 
@@ -29,7 +30,14 @@ HEARTBEAT_SECONDS = 1.0
 class ClusterActions:
     """Changes of clusters. Each failure is told as permanent or transient (``activities.failures``)."""
 
-    def __init__(self, clusters: Clusters, halt: HaltGuard, envelope: Envelope | None = None) -> None:
+    def __init__(
+        self,
+        clusters: Clusters,
+        halt: HaltGuard,
+        envelope: Envelope | None = None,
+        freezes: Callable[[], Mapping[str, Sequence[Freeze]]] = dict,
+    ) -> None:
+        self._freezes = freezes
         mutations = Mutations(clusters, halt)
         self._actions: Mapping[str, Action[Any]] = {kind.name: kind(clusters, mutations, envelope) for kind in KINDS}
 
@@ -41,7 +49,8 @@ class ClusterActions:
                 action = self._action(request.action)
                 rendered = render_value(dict(request.parameters), request.values)
                 assert isinstance(rendered, dict), "rendering keeps the shape"
-                return await action.plan(request, parse_parameters(action.spec.parameters, rendered))
+                change = await action.plan(request, parse_parameters(action.spec.parameters, rendered))
+                return under_freeze(change, request.at, self._freezes())
         except Exception as failure:
             raise classify(failure, f"planning {request.action}") from failure
 

@@ -16,6 +16,7 @@ from mainstay.config.slice import Slice, slice_for
 from mainstay.domain.approval import ApprovalPolicy
 from mainstay.domain.errors import InvalidArgument, NotFound
 from mainstay.domain.escalation import EscalationPolicy
+from mainstay.domain.freeze import Freeze
 from mainstay.domain.model import Strict, digest
 from mainstay.domain.oncall.schedule import Schedule
 from mainstay.domain.people import ContactMethod, Person, Team
@@ -173,6 +174,10 @@ class Config(Strict):
         """Cluster → (path, context); what ``over`` (the process's settings) says goes before."""
         mine = {name: cluster.access() for name, cluster in self.clusters.items() if name not in (over or {})}
         return mine | {name: (path, context) for name, (path, context) in (over or {}).items()}
+
+    def freezes(self) -> dict[str, tuple[Freeze, ...]]:
+        """Cluster → its freeze windows."""
+        return {name: cluster.freezes for name, cluster in self.clusters.items()}
 
     def hosts(self) -> tuple[str, ...]:
         """``http_hosts``, looked up now. Raises InvalidArgument naming the reference."""

@@ -14,6 +14,7 @@ from mainstay.config.secrets import Reference, is_reference, resolve, value_of
 from mainstay.domain.access import AccessRole
 from mainstay.domain.duration import Duration
 from mainstay.domain.errors import InvalidArgument
+from mainstay.domain.freeze import Freeze
 from mainstay.domain.model import Strict
 
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -70,6 +71,8 @@ class Cluster(Strict):
     context: str = ""
     allowed_namespaces: tuple[str, ...] = ()
     """Where Mainstay may change anything. Empty: nowhere."""
+    freezes: tuple[Freeze, ...] = ()
+    """When a forward change needs the approval of the next higher risk."""
 
     def access(self) -> tuple[str, str]:
         """(path, context), looked up now. Raises InvalidArgument naming the reference."""

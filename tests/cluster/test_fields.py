@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from mainstay.domain.change import Change
-from tests.cluster.lab import Lab
+from activities.cluster.actions import ClusterActions
+from mainstay.domain.change import Change, Risk
+from mainstay.domain.freeze import Freeze
+from tests.cluster.lab import AT, Lab, NoHalt
 from tests.cluster.scenarios.scenario import NAME
 from tests.cluster.scenarios.settings import config_map
 from tests.cluster.scenarios.traffic import WEIGHT, canary
@@ -253,3 +256,14 @@ async def test_a_change_that_gitops_will_revert_says_so(lab: Lab) -> None:
     await lab.merge(NAME, {"metadata": {"annotations": tracking}}, "ConfigMap")
     change = await lab.plan("feature_flag", {**MAP, "flag": "recommendations", "variant": "off"})
     assert any("managed by Argo CD" in warning for warning in change.warnings)
+
+
+async def test_a_freeze_raises_the_risk_of_a_plan(lab: Lab) -> None:
+    """The plan on the live object comes back with the higher risk; switching the flag off does not."""
+    await config_map(lab)
+    freeze = Freeze(start=AT, end=AT + timedelta(hours=1), reason="trade")
+    lab.actions = ClusterActions(lab.clusters, NoHalt(), freezes=lambda: {"default": (freeze,)})
+    change = await lab.plan("feature_flag", {**MAP, "flag": "recommendations", "variant": "off"})
+    assert (change.risk, "freeze until" in change.warnings[-1]) == (Risk.MEDIUM, True)
+    change = await lab.plan("feature_flag", {**MAP, "flag": "recommendations", "state": "DISABLED"})
+    assert (change.risk, change.warnings) == (Risk.LOW, ())

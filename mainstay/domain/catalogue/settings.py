@@ -127,7 +127,14 @@ def _setting(name: str, title: str, parameters: type[Parameters]) -> ActionSpec:
 
 
 FEATURE_FLAG = ActionSpec(
-    "feature_flag", "Switch a feature flag", FeatureFlag, ("ConfigMap",), Risk.LOW, "restore", (CONFIG_MAPS,)
+    "feature_flag",
+    "Switch a feature flag",
+    FeatureFlag,
+    ("ConfigMap",),
+    Risk.LOW,
+    "restore",
+    (CONFIG_MAPS,),
+    restores=(("state", "DISABLED"), ("variant", None)),
 )
 RATE_LIMIT = _setting("rate_limit", "Set a rate limit", RateLimit)
 CIRCUIT_BREAKER = _setting("circuit_breaker", "Open or close a circuit breaker", CircuitBreaker)

@@ -40,6 +40,8 @@ class ActionSpec(NamedTuple):
     undo: Literal["restore", "none"]
     writes: tuple[Verb, ...]
     reads: tuple[Verb, ...] = ()
+    restores: tuple[tuple[str, JsonValue], ...] | None = None
+    """Parameters by which it takes something back, so that no freeze hinders it; empty: always, None: never."""
 
     @property
     def reversible(self) -> bool:

@@ -114,6 +114,7 @@ ROLLOUT_UNDO = ActionSpec(
     undo="restore",
     writes=WORKLOADS,
     reads=(Verb("apps", "replicasets", ("list",)), Verb("apps", "controllerrevisions", ("list",))),
+    restores=(),
 )
 ROLLOUT_RESTART = ActionSpec(
     name="rollout_restart",
