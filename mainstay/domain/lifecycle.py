@@ -45,6 +45,7 @@ from mainstay.domain.model import digest
 from mainstay.domain.pinned import PinnedConfig
 from mainstay.domain.runbook.run import RunReport
 from mainstay.domain.timeline import (
+    INCIDENT,
     Acknowledged,
     Alerted,
     AnyEntry,
@@ -87,8 +88,14 @@ MAX_LINKED = 50
 
 
 def log(state: IncidentState, *entries: AnyEntry) -> IncidentState:
-    """Append to the journal; every entry gets the next number."""
-    numbered = tuple(entry.model_copy(update={"seq": state.next_seq + offset}) for offset, entry in enumerate(entries))
+    """Append to the journal; every entry gets the next number, those that a run reported as well.
+
+    They are the incident's from then on: under the run's own name its numbers would look like gaps.
+    """
+    numbered = tuple(
+        entry.model_copy(update={"seq": state.next_seq + offset, "source": INCIDENT})
+        for offset, entry in enumerate(entries)
+    )
     return state.model_copy(
         update={
             "tail": state.tail + numbered,

@@ -13,6 +13,9 @@ from pydantic import Field
 from mainstay.domain.access import SYSTEM, Actor
 from mainstay.domain.model import Record
 
+INCIDENT = "incident"
+"""Source of what an incident's own journal numbers; a run without an incident numbers under its workflow id."""
+
 
 class Entry(Record):
     """Common to all. ``seq`` counts per journal; (incident key, source, seq) identifies an entry."""
@@ -20,7 +23,7 @@ class Entry(Record):
     seq: int = 0
     at: datetime
     actor: Actor = SYSTEM
-    source: str = "incident"
+    source: str = INCIDENT
     """``incident`` or the workflow id of the child that wrote it."""
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.model import canonical
-from mainstay.domain.timeline import AnyEntry, Noted
+from mainstay.domain.timeline import INCIDENT, AnyEntry, Noted
 from mainstay.domain.work import AppendRequest
 from mainstay.records import incidents
 from mainstay.records.rows import ChainReport
@@ -20,7 +20,6 @@ from mainstay.records.tables import incidents as incident_table
 from mainstay.records.tables import journal
 
 _ENTRY: TypeAdapter[AnyEntry] = TypeAdapter(AnyEntry)
-ROOT_SOURCE = "incident"
 
 
 def link(previous: str, entry: str) -> str:
@@ -36,10 +35,10 @@ async def append(connection: AsyncConnection, request: AppendRequest) -> int:
     written first stays. Two sources may arrive in any order.
     """
     key, entries = request.row.key, request.entries
-    sources = {entry.source for entry in entries} or {ROOT_SOURCE}
-    top = max((entry.seq for entry in entries if entry.source == ROOT_SOURCE), default=0)
+    sources = {entry.source for entry in entries} or {INCIDENT}
+    top = max((entry.seq for entry in entries if entry.source == INCIDENT), default=0)
     # Also takes the row's lock, so that two appends to one journal cannot give out the same position.
-    await incidents.upsert(connection, request.row, revision=top, owner=ROOT_SOURCE in sources)
+    await incidents.upsert(connection, request.row, revision=top, owner=INCIDENT in sources)
     known = await _known(connection, key, sources)
     fresh: dict[tuple[str, int], AnyEntry] = {}
     for entry in entries:
@@ -49,7 +48,7 @@ async def append(connection: AsyncConnection, request: AppendRequest) -> int:
             fresh.setdefault((entry.source, entry.seq), entry)
     await _store(connection, key, [fresh[at] for at in sorted(fresh)])
     known |= set(fresh)
-    source = entries[0].source if entries else ROOT_SOURCE
+    source = entries[0].source if entries else INCIDENT
     first = min((entry.seq for entry in entries if entry.source == source), default=1)
     return _contiguous({seq for of, seq in known if of == source}, first)
 

@@ -421,6 +421,7 @@ def test_a_report_twice_is_taken_once() -> None:
     entry = Mitigated(at=NOW, mitigation="run-1:back", text="rolled back", temporary=True, seq=1)
     once = lifecycle.take_report(with_run(), report(entries=(entry,)), CONFIG, NOW, SYSTEM)
     twice = lifecycle.take_report(once, report(entries=(entry,)), CONFIG, NOW, SYSTEM)
+    assert {kept.source for kept in once.tail} == {"incident"}, "under the run's name its numbers would be gaps"
     assert (len(twice.mitigations), twice.next_seq) == (1, once.next_seq)
     assert twice.phase is Phase.MITIGATING
 

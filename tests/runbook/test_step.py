@@ -517,3 +517,14 @@ def test_abort_never_undoes_one_change_under_the_lease_of_another() -> None:
         "change:release_lease",
         "more:end=aborted",
     ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "where"),
+    [("start: look", "start"), ("fresh: change", "look.fresh")],
+)
+def test_a_tree_that_leads_nowhere_does_not_begin(broken: str, where: str) -> None:
+    """Found out at once, and not halfway through a mitigation."""
+    text = TREE.replace(broken, broken.partition(":")[0] + ": gone", 1)
+    with pytest.raises(InvalidArgument, match=f"{where} leads to node 'gone'"):
+        step.begin(tree(text), {"workload": WORKLOAD})

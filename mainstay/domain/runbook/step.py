@@ -32,6 +32,7 @@ from mainstay.domain.runbook.node import (
     Runbook,
     WaitNode,
 )
+from mainstay.domain.runbook.parse import edges
 from mainstay.domain.runbook.run import MachineState
 
 RULES = 1
@@ -44,10 +45,23 @@ MAX_ALL_FACTS = 96 * 1024
 
 
 def begin(runbook: Runbook, inputs: Mapping[str, JsonValue], rules: int = RULES) -> MachineState:
-    """The state before the first command. Raises InvalidArgument naming the input that is wrong."""
+    """The state before the first command.
+
+    Raises InvalidArgument naming the input that is wrong, or the node that the tree leads to and does not have:
+    halfway through a mitigation is too late to find that out.
+    """
     _known(rules)
+    _check_ways(runbook)
     state = MachineState(node=runbook.start, inputs=resolve(runbook, inputs))
     return _enter(runbook, state, runbook.start)
+
+
+def _check_ways(runbook: Runbook) -> None:
+    ways = [("start", runbook.start)]
+    ways += [(f"{name}.{branch}", to) for name, node in runbook.nodes.items() for branch, to in edges(node)]
+    for where, target in ways:
+        if target not in runbook.nodes:
+            raise InvalidArgument(f"{where} leads to node {target!r}, which does not exist", field=where)
 
 
 def decide(runbook: Runbook, state: MachineState, rules: int = RULES) -> c.Command:
