@@ -87,6 +87,7 @@ def build_app(
             Route("/a/{token}", links.show, methods=get),
             Route("/a/{token}", links.act, methods=post),
             Route("/", pages.index, methods=get),
+            Route("/oncall/{schedule:path}", pages.schedule, methods=get),
             Route("/incidents/{ref:path}", pages.incident, methods=get),
             Route("/runs/{run:path}", pages.run, methods=get),
             Route("/login", login.form, methods=get),

@@ -33,6 +33,7 @@ REFRESH_SECONDS = 15
 BUTTON_HOLDS = timedelta(minutes=15)
 """A button on a page is a signed link of the reader's own; after this long the page must be fresh."""
 RUNS_SHOWN = 10
+SHIFTS_SHOWN = timedelta(days=28)
 
 
 _TONES: dict[type[AnyEntry], str] = {
@@ -116,6 +117,25 @@ class Pages:
             now=self._now(),
             person=actor.person,
             refresh=_refresh(request),
+        )
+
+    async def schedule(self, request: Request) -> Response:
+        """``/oncall/{schedule}``: four weeks of shifts, day by day."""
+        name, now = request.path_params["schedule"], self._now()
+        try:
+            actor = self._reader(request)
+            answer = await self._desk.shifts(name, now, now + SHIFTS_SHOWN)
+        except Refusal as refusal:
+            return self._refuse(request, refusal)
+        days = [(day, tuple(group)) for day, group in groupby(answer.shifts, key=lambda one: one.start.date())]
+        return page(
+            "oncall.html",
+            request,
+            name=name,
+            days=days,
+            degraded=answer.degraded,
+            names={handle: person.name for handle, person in self._config().people.items()},
+            person=actor.person,
         )
 
     async def incident(self, request: Request) -> Response:

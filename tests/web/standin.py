@@ -23,6 +23,7 @@ from mainstay.desk.answers import (
     OnCallAnswer,
     OnCallNow,
     PartState,
+    ShiftsAnswer,
     Status,
     Timeline,
 )
@@ -35,6 +36,7 @@ from mainstay.domain.change import Change, Risk, TargetRef
 from mainstay.domain.errors import NotFound, Refusal
 from mainstay.domain.incident import IncidentView, Mitigation, Outcome, Phase, RunRef
 from mainstay.domain.message import IncidentRef
+from mainstay.domain.oncall.schedule import Shift
 from mainstay.domain.people import Person
 from mainstay.domain.runbook.run import RunView
 from mainstay.domain.service import Service
@@ -296,6 +298,18 @@ class StandInDesk(Desk):
             schedule="payments-primary", person="alice", name="Alice Example", until=NOW + timedelta(hours=9)
         )
         return OnCallAnswer(people=(who, OnCallNow(schedule="payments-secondary")))
+
+    async def shifts(self, schedule: str, start: datetime, end: datetime) -> ShiftsAnswer:
+        if schedule != "primary":
+            raise NotFound(f"no schedule is called {schedule!r}")
+        noon = start + timedelta(hours=6)
+        return ShiftsAnswer(
+            shifts=(
+                Shift(person="alice", start=start, end=noon, layer="weekly"),
+                Shift(person=None, start=noon, end=noon + timedelta(hours=1)),
+                Shift(person="<script>alert(1)</script>", start=noon + timedelta(hours=1), end=end, layer="<b>"),
+            )
+        )
 
     async def items(self, owner: str = "", incident: str = "", open_only: bool = False) -> tuple[ItemRow, ...]:
         return self.items_now

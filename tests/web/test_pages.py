@@ -87,6 +87,18 @@ async def test_the_first_page_lists_open_incidents_and_who_is_on_call(http: http
         assert shown in text
 
 
+async def test_a_schedule_page_lists_shifts_by_day(http: httpx2.AsyncClient) -> None:
+    """Who is on call day by day, gaps named, hostile names as text; only for readers, and only of schedules."""
+    assert (await http.get("/oncall/primary")).status_code in (302, 303, 401)
+    found = await http.get("/oncall/primary", headers=ALICE)
+    assert found.status_code == 200
+    check_harmless(found.text)
+    for said in ("Sat 2026-11-21", "2026-11-21 14:30:00 UTC", "nobody", "weekly", "&lt;script&gt;"):
+        assert said in found.text
+    assert (await http.get("/oncall/none", headers=ALICE)).status_code == 404
+    assert "/oncall/" in (await http.get("/", headers=ALICE)).text
+
+
 @pytest.mark.parametrize("ref", [NUMBER, KEY, quote(WORKFLOW, safe=""), WORKFLOW])
 async def test_an_incident_is_found_by_any_of_its_names(http: httpx2.AsyncClient, ref: str) -> None:
     answer = await http.get(f"/incidents/{ref}", headers=ALICE)
