@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from bench import accept, burst, oncall, page, parked, step
+from bench import accept, burst, oncall, page, parked, step, storm
 from bench.report import Outcome, document
 from bench.rig import rig, say
 
@@ -53,6 +53,11 @@ async def _parked(size: str, synchronous: str) -> Outcome:
         return await parked.measure(it, _sized(size, 30, 500, 10_000), _sized(size, 5, 50, 200))
 
 
+async def _storm(size: str, synchronous: str) -> Outcome:
+    async with rig(synchronous=synchronous) as it:
+        return await storm.measure(it, _sized(size, 10, 60, 300))
+
+
 BENCHMARKS: dict[str, Measure] = {
     "page": _page,
     "accept": _accept,
@@ -60,6 +65,7 @@ BENCHMARKS: dict[str, Measure] = {
     "burst": _burst,
     "oncall": _oncall,
     "parked": _parked,
+    "storm": _storm,
 }
 
 

@@ -69,6 +69,8 @@ DYNAMIC: Mapping[str, Any] = {
     "history.visibilityProcessorMaxPollRPS": 2000,
     # By default a timer fires up to a second late, and each skip of virtual time waits for it.
     "history.timerProcessorMaxTimeShift": "10ms",
+    # In a storm of one service the others' pages come in their turn, see `desk.deliver.priority`.
+    "matching.enableFairness": True,
     "frontend.WorkflowTimeSkippingEnabled": True,
     "frontend.enableCancelWorkerPollsOnShutdown": True,
 }

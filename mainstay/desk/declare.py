@@ -91,7 +91,7 @@ class Declarations:
             static_summary=markdown(declaration.title, 200),
             static_details=markdown(declaration.description, 4000, newlines=True) or None,
             search_attributes=attributes(declaration.title, level.label, pinned),
-            priority=priority(level),
+            priority=priority(level, declaration.service),
         )
 
     async def _existing(self, workflow_id: str, error: WorkflowAlreadyStartedError, content: str) -> Address:

@@ -56,9 +56,13 @@ def attributes(title: str, severity: str, pinned: PinnedConfig) -> TypedSearchAt
     )
 
 
-def priority(level: Level) -> Priority:
-    """The worst level first (Temporal knows 1 to 5)."""
-    return Priority(priority_key=min(max(level.rank, 0) + 1, 5))
+def priority(level: Level | None, service: str) -> Priority:
+    """The worst level first (Temporal knows 1 to 5), and within a level each service in its turn.
+
+    So a storm of one service does not hold up the first page of another (``matching.enableFairness``).
+    """
+    rank = min(max(level.rank, 0) + 1, 5) if level else 1
+    return Priority(priority_key=rank, fairness_key=service.encode()[:64].decode(errors="ignore"))
 
 
 class Deliveries:
@@ -144,7 +148,7 @@ class Deliveries:
             static_summary=plain(title, 200),
             static_details=_details(routed, batch),
             search_attributes=attributes(title, level.label if level else "", pinned) if pinned else None,
-            priority=priority(level) if level else Priority(priority_key=1),
+            priority=priority(level, routed.service),
         )
 
     def _pin(self, routed: Routed) -> PinnedConfig | None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from bench import accept, burst, oncall, page, parked, step
+from bench import accept, burst, oncall, page, parked, step, storm
 from bench.__main__ import BENCHMARKS
 from bench.report import Goal, Outcome, document, percentile, spread
 from bench.rig import Rig, rig
@@ -19,6 +19,7 @@ TINY: dict[str, Measure] = {
     "step": lambda it: step.measure(it, runs=1),
     "burst": lambda it: burst.measure(it, alerts=200, per_request=50, connections=2, rounds=1),
     "parked": lambda it: parked.measure(it, incidents=2, samples=1, restart=False),
+    "storm": lambda it: storm.measure(it, seconds=2),
     # The last one: it leaves the workers stopped.
     "accept": lambda it: accept.measure(it, incidents=4, connections=2, rounds=1),
 }
