@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from mainstay.cli.catalogues import rights
 from mainstay.cli.reference import reference as cli_reference
 from mainstay.config.files import KINDS
 from mainstay.config.schemas import PATTERNS
 from mainstay.config.settings import Settings
 from mainstay.domain.catalogue import ACTIONS, CHANNELS, PROBES
-from mainstay.domain.catalogue.spec import Supports
+from mainstay.domain.catalogue.spec import Supports, Verb
 from mainstay.domain.runbook import node
 
 DOCS = Path(__file__).resolve().parent
@@ -71,18 +72,22 @@ def _settings() -> str:
 
 
 def _catalogue() -> str:
-    parts = ["# Actions, probes and channels\n", "## Actions\n"]
-    parts.append("| Action | What it does | Targets | Least risk | Undo | Kubernetes verbs |")
-    parts.append("|---|---|---|---|---|---|")
+    parts = [
+        "# Actions, probes and channels\n",
+        "The same as `mainstay action list`, `mainstay probe list` and their `show NAME`, which need no server.",
+        "A probe's `inconclusive` is never a success: no data, cut data or a status that is not up to date.\n",
+        "## All of them\n",
+        "| Name | Kind, group | What it does | Target | Least risk | Undo | Kubernetes verbs | Beyond kubectl |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for action in ACTIONS.values():
-        verbs = "<br>".join(
-            f"{', '.join(verb.verbs)} {verb.resource}" + (f".{verb.group}" if verb.group else "")
-            for verb in (*action.reads, *action.writes)
-        )
-        targets = ", ".join(action.target_kinds)
-        parts.append(
-            f"| `{action.name}` | {action.title} | {targets} | {action.risk.value} | {action.undo} | {verbs} |"
-        )
+        what = f"| `{action.name}` | action, {action.group} | {action.title} | {', '.join(action.target_kinds)} "
+        verbs = _rights((*action.reads, *action.writes))
+        parts.append(f"{what}| {action.risk.value} | {action.undo} | {verbs} | {action.beyond or '–'} |")
+    for probe in PROBES.values():
+        what = f"| `{probe.name}` | probe, {probe.group} | {probe.title} | {', '.join(probe.target_kinds) or '–'} "
+        parts.append(f"{what}| – | – | {_rights(probe.reads)} | {probe.beyond or '–'} |")
+    parts.append("\n## Actions")
     for action in ACTIONS.values():
         parts += [f"\n### `{action.name}`\n", _fields(action.parameters)]
     parts.append("\n## Probes\n")
@@ -99,6 +104,10 @@ def _catalogue() -> str:
     for channel in CHANNELS.values():
         parts += [f"\n### `{channel.name}`\n", channel.title + "\n", _fields(channel.settings)]
     return "\n".join(parts) + "\n"
+
+
+def _rights(verbs: Iterable[Verb]) -> str:
+    return rights(verbs).replace("; ", "<br>") or "–"
 
 
 def _runbook() -> str:

@@ -31,8 +31,8 @@ GROUPS = {
     "runbook": "list lint plan run show graph test answer pause resume skip retry abort take-over",
     "action-item": "list start done defer",
     "config": "check schema",
-    "action": "list",
-    "probe": "list",
+    "action": "list show",
+    "probe": "list show",
     "channel": "list",
     "halt": "start clear status",
 }

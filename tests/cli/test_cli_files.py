@@ -201,3 +201,26 @@ async def test_catalogues_are_data(cli: Cli, command: str, key: str, known: dict
     for each in found:
         assert (each.get("parameters") or each["settings"])["type"] == "object"
     assert [line.split("\t")[0] for line in (await cli(command, "list")).out.splitlines()] == list(known)
+
+
+async def test_the_lists_say_what_an_approver_asks(cli: Cli) -> None:
+    """Group, target, risk, undo and verbs of actions; facts and verbs of probes. At least 25 probes, no server."""
+    actions = (await cli("action", "list", "--json")).json["actions"]
+    assert all(
+        {"group", "target_kinds", "risk", "undo", "writes", "reads", "beyond_kubectl"} <= set(a) for a in actions
+    )
+    probes = (await cli("probe", "list", "--json")).json["probes"]
+    assert len(probes) >= 25
+    assert all({"group", "target_kinds", "facts", "reads", "held", "failed"} <= set(probe) for probe in probes)
+
+
+@pytest.mark.parametrize(("command", "name"), [("action", "rollout_undo"), ("probe", "pod_health")])
+async def test_one_entry_is_shown_whole(cli: Cli, command: str, name: str) -> None:
+    """The same as in the list, and for people with the schema; a name that is none is answered by near ones."""
+    shown = (await cli(command, "show", name, "--json")).json
+    assert shown in (await cli(command, "list", "--json")).json[f"{command}s"]
+    text = (await cli(command, "show", name)).out
+    assert "Kubernetes verbs: " in text
+    assert '"properties"' in text
+    wrong = await cli(command, "show", name[:-1])
+    assert (wrong.code, f"did you mean {name}" in wrong.err) == (3, True)

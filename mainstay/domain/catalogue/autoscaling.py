@@ -38,6 +38,7 @@ class AutoscalerBounds(Parameters):
 
 SCALE = ActionSpec(
     name="scale",
+    beyond="refuses when somebody else has scaled meanwhile, and warns of an autoscaler",
     title="Set the number of replicas",
     parameters=Scale,
     target_kinds=("Deployment", "StatefulSet"),

@@ -42,10 +42,17 @@ class ActionSpec(NamedTuple):
     reads: tuple[Verb, ...] = ()
     restores: tuple[tuple[str, JsonValue], ...] | None = None
     """Parameters by which it takes something back, so that no freeze hinders it; empty: always, None: never."""
+    beyond: str = ""
+    """What it does that kubectl does not."""
 
     @property
     def reversible(self) -> bool:
         return self.undo == "restore"
+
+    @property
+    def group(self) -> str:
+        """The family that lists and docs put it in: the module that describes it."""
+        return self.parameters.__module__.rpartition(".")[2]
 
 
 class ProbeSpec(NamedTuple):

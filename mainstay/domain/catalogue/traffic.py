@@ -25,6 +25,7 @@ class IngressCanary(Parameters):
 
 SERVICE_SWITCH = ActionSpec(
     name="service_switch",
+    beyond="refuses a selector that no ready pod matches; the former one is put back on undo",
     title="Point a Service at other pods (failover, or back)",
     parameters=ServiceSwitch,
     target_kinds=("Service",),

@@ -107,6 +107,7 @@ def _on_template(name: str, title: str, parameters: type[Parameters], risk: Risk
 
 ROLLOUT_UNDO = ActionSpec(
     name="rollout_undo",
+    beyond="pins the revision: a retry cannot go forward again; refuses one that loses data; diff first",
     title="Roll a workload back to a former revision",
     parameters=RolloutUndo,
     target_kinds=WORKLOAD_KINDS,
@@ -118,6 +119,7 @@ ROLLOUT_UNDO = ActionSpec(
 )
 ROLLOUT_RESTART = ActionSpec(
     name="rollout_restart",
+    beyond="the time comes from the run, so that a retry does not restart twice",
     title="Restart the pods of a workload, one after the other",
     parameters=RolloutRestart,
     target_kinds=WORKLOAD_KINDS,
