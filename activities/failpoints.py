@@ -5,6 +5,7 @@
 - ``apply.before_call=kill@/tmp/marker``: end the process with exit code 9, once: not if the file is there
 - ``apply.after_call=lose@/tmp/marker``: raise ``ConnectionResetError``, as if the answer had been lost
 - ``apply.after_answer=sleep:5``: wait that many seconds; with ``@FILE`` once, too
+- ``apply.before_call=hang@/tmp/marker``: add a byte to the file and stay there, until somebody kills the process
 
 Points: ``apply.before_call`` (checked and about to write), ``apply.after_call`` (the cluster has answered,
 nothing has been looked at), ``apply.after_answer`` (read back, about to tell Temporal). The environment is
@@ -39,6 +40,10 @@ async def reach(point: str) -> None:
 
 async def _carry_out(what: str) -> None:
     action, _, marker = what.partition("@")
+    if action == "hang":
+        with Path(marker).open("a") as arrivals:  # noqa: ASYNC230 - a byte, in tests only
+            arrivals.write(".")
+        await asyncio.Event().wait()
     if marker and not _first_time(Path(marker)):
         return
     name, _, argument = action.partition(":")
@@ -50,7 +55,7 @@ async def _carry_out(what: str) -> None:
         case "sleep":
             await asyncio.sleep(float(argument))
         case _:
-            raise ValueError(f"MAINSTAY_FAILPOINTS: {name!r} is none of kill, lose, sleep")
+            raise ValueError(f"MAINSTAY_FAILPOINTS: {name!r} is none of kill, lose, sleep, hang")
 
 
 def _first_time(marker: Path) -> bool:

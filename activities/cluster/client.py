@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, Literal, Self
 
@@ -104,6 +105,15 @@ class Cluster:
     async def read(self, place: Place) -> dict[str, Any]:
         """The object as the API server has it. Raises ApiException, aiohttp's errors and TimeoutError."""
         return await self.send("GET", place.path)
+
+    async def find(self, place: Place) -> dict[str, Any] | None:
+        """The object, None where there is none. Raises as ``read``."""
+        try:
+            return await self.read(place)
+        except ApiException as refused:
+            if refused.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
 
     async def list(self, path: str, selector: str = "", fields: str = "") -> list[dict[str, Any]]:
         """All objects of a collection, by label selector and field selector."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.cluster import containers, cronjob_suspend, nodes, rollout_pause, settings
+from activities.cluster import containers, cronjob_suspend, nodes, pods, rollout_pause, settings
 from activities.cluster.action import Action
 from activities.cluster.autoscaler_bounds import BoundAutoscaler
 from activities.cluster.drain import DrainNode
 from activities.cluster.ingress_canary import WeighCanary
+from activities.cluster.isolate import IsolateWorkload
+from activities.cluster.job_run import RunJob
 from activities.cluster.mark_verified import MarkVerified
 from activities.cluster.rollout_restart import RestartRollout
 from activities.cluster.rollout_undo import UndoRollout
@@ -44,4 +46,9 @@ KINDS: tuple[type[Action[Any]], ...] = (
     nodes.TaintNode,
     nodes.UntaintNode,
     DrainNode,
+    pods.DeletePod,
+    pods.DeletePods,
+    pods.DeleteStuckPods,
+    RunJob,
+    IsolateWorkload,
 )

@@ -69,9 +69,13 @@ class Removal:
                     if label(pod) not in told:
                         told.append(label(pod))
 
-        async with asyncio.TaskGroup() as group:
-            for pod in pods:
-                group.create_task(one(pod))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for pod in pods:
+                    group.create_task(one(pod))
+        except ExceptionGroup as several:
+            # What the first one was refused for, the others are; a group is none of the known failures.
+            raise several.exceptions[0] from None
         left = [pod for pod in pods if label(pod) not in gone]
         if left:
             raise permanent("Unavailable", await self._blocked(left, len(pods), way, course))

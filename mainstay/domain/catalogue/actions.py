@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mainstay.domain.catalogue import autoscaling, jobs, nodes, settings, traffic, workloads
+from mainstay.domain.catalogue import autoscaling, jobs, nodes, pods, settings, traffic, workloads
 from mainstay.domain.catalogue.spec import ActionSpec
 
 ACTIONS: Mapping[str, ActionSpec] = {
@@ -34,6 +34,7 @@ ACTIONS: Mapping[str, ActionSpec] = {
         settings.ANNOTATE,
         settings.CUSTOM_PATCH,
         *nodes.NODE_ACTIONS,
+        *pods.POD_ACTIONS,
     )
 }
 """Action name → its description."""

@@ -21,6 +21,7 @@ OWN_TESTS: dict[str, str] = {
     name: f"tests/cluster/{module}.py"
     for module, names in {
         "test_nodes": ("cordon", "uncordon", "taint", "untaint", "drain"),
+        "test_pods": ("pod_delete", "pods_delete", "stuck_pods_delete", "job_run", "isolate"),
     }.items()
     for name in names
 }
