@@ -7,6 +7,8 @@ import contextlib
 import logging
 import signal
 
+import httpx2
+
 from mainstay.api.server import ApiServer, Tls
 from mainstay.config import ConfigErrors, load
 from mainstay.config.keys import load_signer
@@ -19,6 +21,7 @@ from mainstay.namespace import prepare
 from mainstay.records.store import Store
 from mainstay.telemetry import Metrics, setup_logging, setup_tracing
 from mainstay.web.app import build_app
+from mainstay.web.matrix import listeners
 from mainstay.web.server import WebServer
 
 _log = logging.getLogger("mainstay.server")
@@ -60,6 +63,9 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(api.stop)
         await web.start()
         stack.push_async_callback(web.stop)
+        client_of_chats = await stack.enter_async_context(httpx2.AsyncClient())
+        for listener in listeners(desk, lambda: config, client_of_chats):
+            stack.callback(asyncio.create_task(listener.listen()).cancel)
         _log.info("gRPC on %s, HTTP on %s", settings.grpc_listen, settings.http_listen)
         await stopping.wait()
 

@@ -14,6 +14,7 @@ import pytest_asyncio
 from devstack.cluster import Cluster
 from devstack.postgres import Postgres
 from devstack.smtp import Mailbox
+from devstack.synapse import Synapse
 from devstack.temporal import TemporalServer
 
 
@@ -55,3 +56,10 @@ async def smtp(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mailbo
     """An SMTP server for all tests; `Mailbox.wait_for` with a predicate finds a test's own mail."""
     async with Mailbox(tmp_path_factory.mktemp("smtp")) as mailbox:
         yield mailbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def synapse(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Synapse]:
+    """A Matrix homeserver for all tests; each test has rooms of its own."""
+    async with Synapse(tmp_path_factory.mktemp("synapse"), report=_report) as server:
+        yield server

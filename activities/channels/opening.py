@@ -11,6 +11,7 @@ import httpx2
 from activities.channels.channel import Channel
 from activities.channels.console import Console
 from activities.channels.long_tail import LongTail
+from activities.channels.matrix import MatrixChannel
 from activities.channels.ntfy import Ntfy
 from activities.channels.opsgenie import Opsgenie
 from activities.channels.pagerduty import PagerDuty
@@ -23,6 +24,7 @@ from activities.channels.webhook import Receiver, Webhook
 from mainstay.config.channels import AnyChannel
 from mainstay.config.secrets import value_of
 from mainstay.domain.catalogue import channels as catalogue
+from mainstay.matrix import Matrix
 
 _MOST = timedelta(seconds=4.5)
 """Less than the activity's own five seconds: so a silent provider is named, and not just a timeout."""
@@ -90,6 +92,9 @@ class Channels:
                 return Slack(api, room=settings.room, within=min(settings.timeout, _MOST))
             case catalogue.Apprise():
                 return LongTail(name, value_of(settings.url), within=settings.timeout)
+            case catalogue.Matrix():
+                user = Matrix(name, settings.homeserver, settings.user, value_of(settings.token), self._client)
+                return MatrixChannel(user, room=settings.room, within=min(settings.timeout, _MOST))
             case catalogue.Console():
                 return Console()
             case _:

@@ -9,7 +9,18 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from mainstay.config.secrets import Reference, is_reference, resolve, value_of
-from mainstay.domain.catalogue.channels import Apprise, Console, Ntfy, Opsgenie, PagerDuty, Slack, Smtp, Twilio, Webhook
+from mainstay.domain.catalogue.channels import (
+    Apprise,
+    Console,
+    Matrix,
+    Ntfy,
+    Opsgenie,
+    PagerDuty,
+    Slack,
+    Smtp,
+    Twilio,
+    Webhook,
+)
 from mainstay.domain.duration import Duration
 from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.model import Strict
@@ -161,6 +172,30 @@ class AppriseChannel(Strict):
         return Apprise(url=self.url, timeout=self.timeout)
 
 
+class MatrixChannel(Strict):
+    """Matrix, as one user of a homeserver. Rooms are not encrypted."""
+
+    type: Literal["matrix"]
+    homeserver: Url
+    user: str
+    """Mainstay's own user, such as ``@mainstay:example.org``."""
+    token: Reference
+    room: str = ""
+    """Where what is said to nobody in particular goes: a room's id (``!…``) or alias (``#…``)."""
+    listen: bool = True
+    """Take commands and reactions of the people in people.yaml."""
+    timeout: Duration = timedelta(seconds=5)
+
+    def settings(self) -> Matrix:
+        """As the catalogue describes it; the token stays a reference. Raises InvalidArgument."""
+        given = self.model_dump(exclude={"type"})
+        return Matrix.model_validate({**given, "homeserver": value_of(self.homeserver)})
+
+    def access_token(self) -> str:
+        """Looked up now. Raises InvalidArgument naming the reference."""
+        return resolve(self.token)
+
+
 class ConsoleChannel(Strict):
     """Prints one line where the worker runs."""
 
@@ -179,6 +214,7 @@ AnyChannel = Annotated[
     | OpsgenieChannel
     | SlackChannel
     | AppriseChannel
+    | MatrixChannel
     | ConsoleChannel,
     Field(discriminator="type"),
 ]

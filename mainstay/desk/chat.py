@@ -59,10 +59,14 @@ class ChatDesk:
             )
         return Actor(person=found[0].handle, roles=found[0].access_roles, assurance=Assurance.CHAT, door=self.channel)
 
-    async def run(self, text: str, address: str, room: str, request_id: str) -> str:
-        """Do it, and answer in plain text of one or more lines. Raises every refusal."""
+    async def run(self, text: str, address: str, room: str, request_id: str, *, about: str = "") -> str:
+        """Do it, and answer in plain text of one or more lines. Raises every refusal.
+
+        ``about``: key of the incident whose message is answered, if one is.
+        """
         actor = self.actor(address)
         command = parse(text)
+        command = command if command.ref else command.model_copy(update={"ref": about})
         match command.verb:
             case "help":
                 return usage(self.prefix)

@@ -94,6 +94,19 @@ class Apprise(Parameters):
     timeout: Duration = timedelta(seconds=5)
 
 
+class Matrix(Parameters):
+    """The Matrix client-server API. ``user`` is Mainstay's own (``@mainstay:example.org``), ``token`` its access
+    token. An address is a user, a room's id (``!…``) or an alias (``#…``); ``listen`` takes commands and reactions.
+    """
+
+    homeserver: str
+    user: str = Field(pattern=r"^@[^:\s]+:\S+$")
+    token: str = Field(pattern=r"^(env|file):.+")
+    room: str = ""
+    listen: bool = True
+    timeout: Duration = timedelta(seconds=5)
+
+
 class Console(Parameters):
     """Prints to the worker's standard output, for the embedded stack and drills."""
 
@@ -149,7 +162,7 @@ CHANNELS: Mapping[str, ChannelSpec] = {
             "Slack: message, thread, buttons",
             Slack,
             ("token", "signing_secret"),
-            Supports(address=False, links=True, threads=True, rooms=True, updates=True, acknowledge=True),
+            Supports(address=False, links=True, threads=True, updates=True, acknowledge=True),
         ),
         ChannelSpec(
             "apprise",
@@ -157,6 +170,21 @@ CHANNELS: Mapping[str, ChannelSpec] = {
             Apprise,
             ("url",),
             Supports(address=False, links=True),
+        ),
+        ChannelSpec(
+            "matrix",
+            "Matrix: message, thread, reactions",
+            Matrix,
+            ("token",),
+            Supports(
+                address=False,
+                links=True,
+                html=True,
+                threads=True,
+                updates=True,
+                acknowledge=True,
+                idempotent=True,
+            ),
         ),
         ChannelSpec("console", "The worker's console", Console),
     )
