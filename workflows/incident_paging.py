@@ -30,6 +30,8 @@ with workflow.unsafe.imports_passed_through():
 from workflows import calls
 from workflows.incident_core import IncidentCore
 
+MAX_FOLLOWED = 200
+"""Pages whose thread is kept: 200 bytes each, and the state is bounded."""
 KEPT_KEYS = 100
 """Keys of the latest accepted and bounced notifications that the state carries."""
 
@@ -360,6 +362,7 @@ class Paging(IncidentCore):
             self._state = lifecycle.undelivered(self._state, self._pinned, workflow.now())
 
     async def _send(self, call: Call, method: ResolvedMethod) -> Receipt:
+        earlier = self._state.paged_as.get(f"{call.person}/{method.method}", "")
         request = SendRequest(
             key=send_key(call, call.index),
             person=call.person,
@@ -367,6 +370,8 @@ class Paging(IncidentCore):
             channel=method.channel,
             message=call.message,
             number=self._state.number,
+            follows=earlier,
+            replaces=earlier if call.message.kind == "handled" else "",
         )
         kind = call.message.kind
         self._busy += 1
@@ -399,6 +404,9 @@ class Paging(IncidentCore):
         if receipt.accepted:
             reached = {**self._state.reached, call.person: method}
             self._set(reached=reached)
+            if kind == "page" and receipt.provider_id and not earlier and len(self._state.paged_as) < MAX_FOLLOWED:
+                known = {**self._state.paged_as, f"{call.person}/{method.method}": receipt.provider_id[:200]}
+                self._set(paged_as=known)
             if call.step >= 0 and call.round == self._state.escalation.round:
                 keys = (*self._state.accepted_keys, request.key)[-KEPT_KEYS:]
                 self._set(step_accepted=True, undelivered=0, accepted_keys=keys)

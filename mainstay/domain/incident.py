@@ -257,6 +257,8 @@ class IncidentState(Record):
     """Keys of notifications that came back, the latest 100."""
     reached: dict[str, ResolvedMethod] = Field(default_factory=dict)
     """Handle → the method by which a person was reached last."""
+    paged_as: dict[str, str] = Field(default_factory=dict)
+    """``HANDLE/METHOD`` → the provider's id of the first page: what is said later follows it in its thread."""
     to_page: tuple[str, ...] = ()
     """Targets of page updates whose people have not been looked up yet, with the message after a newline."""
     checked_earlier: bool = False

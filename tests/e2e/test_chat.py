@@ -122,8 +122,8 @@ def write(folder: Path, synapse: Synapse) -> Path:
             ]
         },
     }
-    for person in ("alice", "bob"):
-        step = {"targets": [f"person:{person}"], "wait": "15m"}
+    for person, called in (("alice", ["alice"]), ("bob", ["bob"]), ("both", ["alice", "bob"])):
+        step = {"targets": [f"person:{one}" for one in called], "wait": "15m"}
         files[f"policies/{person}.yaml"] = {"name": person, "steps": [step], "last_resort": ["person:alice"]}
         service = {"name": f"for-{person}", "team": "crew", "tier": 2, "escalation_policy": person}
         files[f"services/for-{person}.yaml"] = service
@@ -133,7 +133,6 @@ def write(folder: Path, synapse: Synapse) -> Path:
     return folder
 
 
-@pytest.mark.asyncio(loop_scope="session")
 async def test_a_page_by_slack_is_acknowledged_by_its_button(chats: Chats) -> None:
     """From the alert to the button and back, with nothing of ours in between but the product."""
     workflow_id = await chats.fire("for-alice")
@@ -156,7 +155,30 @@ async def test_a_page_by_slack_is_acknowledged_by_its_button(chats: Chats) -> No
     chats.without_secrets()
 
 
-@pytest.mark.asyncio(loop_scope="session")
+async def test_who_was_called_too_sees_their_page_change_when_somebody_has_it(chats: Chats) -> None:
+    """Bob's page says "handled by alice", without buttons, and its thread tells him so."""
+    workflow_id = await chats.fire("for-both")
+    pages: list[dict[str, Any]] = []
+
+    async def paged() -> bool:
+        pages[:] = [m for name in ("alice", "bob") for m in chats.slack.to(name) if "for-both" in m["text"]]
+        return len(pages) >= 2
+
+    await eventually(paged, 60, "both being paged")
+    assert (
+        await deliver(chats.http, chats.product.url, chats.slack.button(pages[0], "acknowledge", "alice"))
+    ).is_success
+    await chats.until(workflow_id, lambda v: v.acknowledged_by == "alice", "alice has it")
+
+    async def told() -> bool:
+        return any(m.get("thread_ts") == pages[1]["ts"] for m in chats.slack.to("bob"))
+
+    await eventually(told, 60, "bob being told in the thread")
+    page = next(m for m in chats.slack.to("bob") if m["ts"] == pages[1]["ts"])
+    assert "handled by alice" in page["text"]
+    assert "acknowledge" not in str(page["blocks"])
+
+
 async def test_where_slack_refuses_the_page_falls_through_to_matrix_and_a_reaction_acknowledges(chats: Chats) -> None:
     chats.slack.broken.add(MEMBERS["bob"])
     workflow_id = await chats.fire("for-bob")
