@@ -78,6 +78,18 @@ async def test_an_hour_of_the_winter_is_not_taken_for_the_summers(simulated: Tel
     assert pages(summer)[0] == "0s page alice by email"
 
 
+@pytest.mark.capability("S-069")
+async def test_a_synthetic_check_that_fails_at_night_pages_at_night(simulated: Teller, tmp_path: Path) -> None:
+    """Given a synthetic check failing at 02:00 (in the shop's zone, business begins at 09:00), then an incident opens
+    then and pages then, not at business start."""
+    file = tmp_path / "journey.yaml"
+    file.write_text("labels: {alertname: CheckoutJourneyFails, service: checkout, source: synthetic}\n")
+    told = await simulated("2026-03-17T01:00Z", ("acknowledge", "bob", minutes(1)), file=str(file))
+    assert told.time_zone == "Europe/Berlin"
+    assert [event.after for event in only(told, "declared")] == [timedelta(0)]
+    assert pages(told) == ["0s page bob by email"]
+
+
 async def test_an_acknowledgement_ends_the_paging(simulated: Teller) -> None:
     """Given bob answers after seven minutes, then nobody is called later, and alice, who was called, is told."""
     told = await simulated("2026-03-17T02:30Z", ("acknowledge", "bob", minutes(7)))
