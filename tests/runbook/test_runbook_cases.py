@@ -13,7 +13,7 @@ from mainstay.domain.runbook import commands as c
 from mainstay.domain.runbook import step
 from mainstay.domain.runbook.cases import CaseTable, parse_cases, report, run_cases
 from mainstay.domain.runbook.lint import check
-from mainstay.domain.runbook.node import ActNode, EndNode, Runbook
+from mainstay.domain.runbook.node import ActNode, EndNode, ProbeNode, Runbook
 from mainstay.domain.runbook.parse import parse
 from mainstay.domain.template import render
 from mainstay.domain.verdict import Criterion, Sample, Verdict, judge, worst
@@ -254,3 +254,17 @@ def test_changing_a_shipped_runbook_breaks_a_case(tmp_path: Path) -> None:
     broken = parse(text.replace("age_seconds < 3600 &&", "age_seconds < 3500 &&", 1))
     results = run_cases(broken, shipped_cases("api-error-rate"))
     assert [r.name for r in results if not r.passed] == ["the last rollout was 59 minutes ago"]
+
+
+@pytest.mark.capability("S-201")
+@pytest.mark.parametrize(
+    ("code", "leads_to"), [(0, "gateway"), (1, "database_pods"), (2, "database_pods"), (3, "ask_database")]
+)
+def test_pg_isready_decides_whether_it_is_the_database(code: int, leads_to: str) -> None:
+    """S-201. Given that pg_isready ends with another exit code than 0, then the diagnosis is the database; only 3,
+    by which it says that it has not tried, leaves that to a person."""
+    node = builtin("payments-outage").nodes["pg_isready"]
+    assert isinstance(node, ProbeNode)
+    verdict = Verdict.HELD if code == 0 else Verdict.FAILED
+    chosen = choose(tuple(node.cases.items()), verdict, {"exit_code": code, "pod": "p", "output": ""}, {})
+    assert node.on[chosen.branch] == leads_to
