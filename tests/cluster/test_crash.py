@@ -17,7 +17,6 @@ from mainstay.domain.change import Change
 from tests.cluster.crash.harness import POINTS, Harness
 from tests.cluster.lab import Lab, NoHalt
 from tests.cluster.scenarios import SCENARIOS
-from tests.cluster.scenarios.scenario import NAME
 
 _numbers = itertools.count(1)
 ROUNDS = 2
@@ -33,12 +32,13 @@ async def opened(cluster: Cluster, action: str) -> Lab:
     return lab
 
 
-def written_in(cluster: Cluster, labs: dict[str, Lab]) -> dict[str, int]:
+async def written_in(cluster: Cluster, labs: dict[str, Lab]) -> dict[str, int]:
     """How often each target was written, by one reading of the audit log."""
+    names = {action: await SCENARIOS[action].name(lab) for action, lab in labs.items()}
     events = cluster.audit_events()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cluster, "audit_events", lambda: events)
-        return {action: len(lab.writes(NAME)) for action, lab in labs.items()}
+        return {action: len(lab.writes(names[action])) for action, lab in labs.items()}
 
 
 async def kill_in_all(harness: Harness, cluster: Cluster, point: str) -> int:
@@ -47,17 +47,17 @@ async def kill_in_all(harness: Harness, cluster: Cluster, point: str) -> int:
         zip(SCENARIOS, await asyncio.gather(*(opened(cluster, a) for a in SCENARIOS)), strict=True)
     )
     changes: dict[str, Change] = {a: await lab.plan(a, SCENARIOS[a].arguments) for a, lab in labs.items()}
-    before = written_in(cluster, labs)
+    before = await written_in(cluster, labs)
     answers = await harness.round(changes, point, undo=False)
     written = point != "apply.before_call"
-    now = written_in(cluster, labs)
+    now = await written_in(cluster, labs)
     for action, lab in labs.items():
         assert answers[action].outcome == ("already" if written else "changed"), action
         assert await SCENARIOS[action].seen(lab) == SCENARIOS[action].after, action
         assert now[action] == before[action] + 1, f"{action}: by the audit log it was written once"
     back = {a: change for a, change in changes.items() if change.undo == "restore"}
     answers = await harness.round(back, point, undo=True)
-    now = written_in(cluster, labs)
+    now = await written_in(cluster, labs)
     for action in back:
         scenario = SCENARIOS[action]
         wanted = scenario.before if scenario.undone is None else scenario.undone
