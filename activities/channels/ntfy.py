@@ -1,7 +1,12 @@
-"""Push by ntfy: JSON publishing with buttons (https://docs.ntfy.sh/publish/#publish-as-json)."""
+"""Push by ntfy: JSON publishing with buttons (https://docs.ntfy.sh/publish/#publish-as-json).
+
+ntfy reads a JSON body of at most twice its message limit (``transformBodyJSON`` in its ``server/server.go``) and
+refuses a larger one with 413 (code 41303). Signed links and escaped text count there as well, so the text gives way.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, ClassVar
 
@@ -17,6 +22,8 @@ from mainstay.domain.work import Receipt
 
 MOST_BYTES = 4096
 """Of a message; ntfy turns a longer one into an attachment, which a lock screen does not show."""
+MOST_JSON = 2 * MOST_BYTES
+"""Of the whole body, with title and buttons."""
 MOST_ACTIONS = 3
 _TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 _AT_ONCE = ("acknowledge", "escalate")
@@ -48,14 +55,30 @@ def _published(outgoing: Outgoing) -> dict[str, Any]:
     said = render_message(outgoing.message, medium="text")
     view = next((offer.url for offer in outgoing.links if offer.purpose == "view"), "")
     actions = [_action(offer) for offer in outgoing.links[:MOST_ACTIONS]]
-    return {
+    published: dict[str, Any] = {
         "topic": outgoing.address,
         "title": said.subject,
-        "message": said.body.encode()[:MOST_BYTES].decode(errors="ignore"),
+        "message": "",
         "priority": _PRIORITY.get(outgoing.message.kind, 3),
         **({"click": view} if view else {}),
         **({"actions": actions} if actions else {}),
     }
+    published["message"] = _fitting(said.body, MOST_JSON - _written(published))
+    return published
+
+
+def _fitting(text: str, room: int) -> str:
+    """As much of ``text`` as is one ntfy message and, written as JSON, no more than ``room`` bytes."""
+    cut = text.encode()[:MOST_BYTES].decode(errors="ignore")
+    while cut and (over := _written(cut) - 2 - room) > 0:
+        # A character takes at most six bytes (such as \u001b), so this never cuts too much by far
+        cut = cut[: -max(over // 6, 1)]
+    return cut
+
+
+def _written(value: object) -> int:
+    """Bytes of it as JSON, in the form that the HTTP client writes."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _action(offer: Offer) -> dict[str, Any]:

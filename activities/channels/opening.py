@@ -40,6 +40,7 @@ IMPLEMENTED: Mapping[str, type[Channel]] = {
     "opsgenie": Opsgenie,
     "slack": Slack,
     "apprise": LongTail,
+    "matrix": MatrixChannel,
     "console": Console,
 }
 """Channel type → its class; a test holds this and the catalogue equal."""

@@ -1,4 +1,9 @@
-"""Forwarding to Opsgenie (https://docs.opsgenie.com/docs/alert-api); the incident's key is the alias."""
+"""Forwarding to Opsgenie (https://docs.opsgenie.com/docs/alert-api); the incident's key is the alias.
+
+Every valid request is answered 202 and carried out later: acknowledging an alert that does not exist is no error here.
+Jira Service Management takes the same requests at ``https://api.atlassian.com/jsm/ops/integration``
+(https://jira.atlassian.com/browse/JSDCLOUD-14179).
+"""
 
 from __future__ import annotations
 

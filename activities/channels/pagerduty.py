@@ -1,6 +1,7 @@
 """Forwarding to PagerDuty (https://developer.pagerduty.com/docs/events-api-v2/overview/).
 
-The incident's key is the ``dedup_key``: however many people are paged here, it is one alert there.
+The incident's key is the ``dedup_key``: however many people are paged here, it is one alert there. 202 is yes, 400 is
+no for good, and 429, 5xx and network errors are tried again ("Response Codes & Retry Logic" of that page).
 """
 
 from __future__ import annotations

@@ -65,13 +65,20 @@ def _refusal(
 ) -> Receipt:
     """429, 5xx and the like may pass; what else a provider refuses, it will refuse again."""
     words = said.get("message") or said.get("error") or answer[:300].decode(errors="replace")
+    words = " ".join((str(words), *_errors(said.get("errors"))))
     code = f" (code {said['code']})" if isinstance(said.get("code"), int) else ""
-    clean = scrubbed(str(words), outgoing.address, provider.secret)
+    clean = scrubbed(words, outgoing.address, provider.secret)
     text = f"channel {provider.name} answered {response.status_code}{code}" + (f": {clean}" if clean else "")
     if response.status_code >= 500 or response.status_code in TRANSIENT:
         wait = retry_after(response.headers.get("Retry-After", ""), outgoing.at)
         raise Later(text, retry_after=min(wait, MOST_WAIT) if wait is not None else None)
     return refused(text)
+
+
+def _errors(told: object) -> list[str]:
+    """What is wrong with which field: a list at PagerDuty, by field at Opsgenie."""
+    each = told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()
+    return [one for one in each if isinstance(one, str)]
 
 
 def _object(answer: bytes) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 …/docs/voice/api/call-resource).
 
 Twilio has no idempotency key: a double is possible only where a worker dies between Twilio's acceptance and
-its record. Error codes come with HTTP statuses that say which are final: 400 for 21211 and its like.
+its record. Error codes come with HTTP statuses that say which are final: 400 for 21211 (a number that is none,
+https://www.twilio.com/docs/api/errors/21211) and 21610 (the person answered STOP, …/errors/21610).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from mainstay.domain.catalogue.spec import Supports
 from mainstay.domain.telephone import is_number, sms, spoken
 from mainstay.domain.work import Receipt
 
+_BAD_CALLBACK = "(code 21609)"
+"""Twilio's word for a ``StatusCallback`` that it cannot reach (https://www.twilio.com/docs/api/errors/21609)."""
 _KEYS = {"acknowledge": "Press 1 to acknowledge.", "escalate": "Press 2 to call the next person."}
 
 
@@ -89,19 +92,27 @@ async def _create(
 ) -> Receipt:
     if not is_number(outgoing.address):
         return refused(f"the address of {outgoing.person or 'nobody'} is not a telephone number such as +4930123456")
-    return await post(
-        client,
-        account.provider,
-        f"/2010-04-01/Accounts/{account.account}/{what}.json",
-        outgoing,
-        identity="sid",
-        data={"To": outgoing.address, **fields, **_callback(outgoing, account.provider.name)},
-        auth=(account.account, account.provider.secret),
-    )
+    form = {"To": outgoing.address, **fields}
+    callback = _callback(outgoing, account.provider.name)
+
+    async def ask(**more: str) -> Receipt:
+        return await post(
+            client,
+            account.provider,
+            f"/2010-04-01/Accounts/{account.account}/{what}.json",
+            outgoing,
+            identity="sid",
+            data={**form, **more},
+            auth=(account.account, account.provider.secret),
+        )
+
+    receipt = await ask(**callback)
+    # Nobody goes unpaged because a report of it could not come back
+    return await ask() if callback and receipt.permanent and _BAD_CALLBACK in receipt.detail else receipt
 
 
 def _callback(outgoing: Outgoing, channel: str) -> dict[str, str]:
-    """Where Twilio says what became of it; only an address that Twilio can reach, as it refuses others (21609)."""
+    """Where Twilio says what became of it, if the web door has an address that the world can reach safely."""
     if not outgoing.base.startswith("https://"):
         return {}
     return {"StatusCallback": f"{outgoing.base}/twilio/{channel}/status?key={quote(outgoing.key, safe='')}"}

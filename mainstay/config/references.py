@@ -9,8 +9,9 @@ from itertools import chain
 from typing import Any
 
 from mainstay.config import rosters
+from mainstay.config.channels import TwilioChannel
 from mainstay.config.documents import Document
-from mainstay.config.files import PeopleFile, PolicyFile
+from mainstay.config.files import PeopleFile, PolicyFile, WrittenContact
 from mainstay.config.folder import Folder
 from mainstay.config.suggest import close
 from mainstay.domain import template
@@ -24,6 +25,7 @@ from mainstay.domain.oncall.schedule import Schedule
 from mainstay.domain.positioned import Path, Problem
 from mainstay.domain.service import Service
 from mainstay.domain.severity import SeverityProfile
+from mainstay.domain.telephone import is_number
 
 KINDS = {
     "people": "person",
@@ -121,11 +123,22 @@ class References:
             for name, contact in person.contacts.items():
                 where = (*at, "contacts", name, "channel")
                 yield from self._missing(document, where, "channels", contact.channel)
+                yield from self._number(document, (*at, "contacts", name, "address"), contact)
             for index, rule in enumerate(person.notify):
                 if rule.method not in person.contacts:
                     hint = close(rule.method, person.contacts)
                     where = (*at, "notify", index, "method")
                     yield document.problem(where, f"{handle} has no contact method called {rule.method!r}{hint}")
+
+    def _number(self, document: Document[PeopleFile], path: Path, contact: WrittenContact) -> Iterator[Problem]:
+        """Twilio takes nothing but E.164, and says so only when somebody has to be paged."""
+        channels = self._folder.main.value.channels if self._folder.main else {}
+        if isinstance(channels.get(contact.channel), TwilioChannel) and not is_number(contact.address):
+            yield document.problem(
+                path,
+                f"the address on channel {contact.channel!r} is no telephone number in E.164 form: "
+                "+, country code and number without spaces, such as +4930123456",
+            )
 
     def _teams(self) -> Iterator[Problem]:
         document = self._folder.teams

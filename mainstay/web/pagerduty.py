@@ -85,7 +85,8 @@ class PagerDuty:
 
 
 def signature(secret: str, content: bytes) -> str:
-    """``v1=HEX``, as in ``X-PagerDuty-Signature``."""
+    """``v1=HEX``, one of those in ``X-PagerDuty-Signature``: there are several while a secret is exchanged
+    (https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/04-Signatures.md)."""
     return "v1=" + hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """What comes back from Twilio: keys pressed in a call and answers to an SMS.
 
 Every request must be signed by Twilio with the channel's auth token
-(https://www.twilio.com/docs/usage/security#validating-requests). A key acts by the signed links that the call
+(https://www.twilio.com/docs/usage/webhooks/webhooks-security). A key acts by the signed links that the call
 was made with. An SMS is from the person whose number it is, and names the incident by its code; it only ever
 acknowledges or escalates, since a sender's number can be forged where Twilio buys from others.
 """

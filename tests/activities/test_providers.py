@@ -192,6 +192,47 @@ async def test_twilio_says_no_to_a_number_that_does_not_exist(client: httpx2.Asy
     assert standins.UNKNOWN_NUMBER not in receipt.detail
 
 
+async def test_twilio_says_no_to_somebody_who_answered_stop(client: httpx2.AsyncClient) -> None:
+    chosen = case("twilio_sms", standins.Twilio, standins.AUTH_TOKEN, standins.STOPPED_NUMBER)
+    async with serving(standins.Twilio()) as url:
+        receipt = await chosen.opened(url, client, timedelta(seconds=4)).send(outgoing(chosen))
+    assert receipt.permanent
+    assert "21610" in receipt.detail
+
+
+async def test_an_sms_is_sent_even_where_twilio_cannot_reach_us_with_its_report(client: httpx2.AsyncClient) -> None:
+    """A web door with an https address inside of the company: 21609 costs the report, never the page."""
+    standin, chosen = standins.Twilio(), CASES[1]
+    async with serving(standin) as url:
+        message = dataclasses.replace(outgoing(chosen), base="https://mainstay.corp.internal")
+        receipt = await chosen.opened(url, client, timedelta(seconds=4)).send(message)
+    assert receipt.accepted
+    assert [fields.get("StatusCallback") for fields in standin.taken] == [None]
+
+
+async def test_a_push_with_long_links_and_text_that_json_doubles_fits_into_what_ntfy_reads(
+    client: httpx2.AsyncClient,
+) -> None:
+    chosen = CASES[0]
+    long = PAGE.model_copy(update={"alerts": ('"\\' * 2000,) * 5, "commands": ('"' * 4000,)})
+    links = tuple(Offer(label=o.label, url=o.url + "x" * 900, purpose=o.purpose) for o in OFFERS)
+    standin = standins.Ntfy()
+    async with serving(standin) as url:
+        sent = dataclasses.replace(outgoing(chosen, long), links=links)
+        receipt = await chosen.opened(url, client, timedelta(seconds=4)).send(sent)
+    assert receipt.accepted, receipt.detail
+    (body,) = standin.taken
+    assert len(body["actions"]) == 3
+    assert len(body["message"]) > 1000
+
+
+async def test_a_refusal_says_which_field_was_wrong(client: httpx2.AsyncClient) -> None:
+    wrong = case("pagerduty", standins.PagerDuty, "x" * 32, "")
+    async with serving(standins.PagerDuty()) as url:
+        receipt = await wrong.opened(url, client, timedelta(seconds=4)).send(outgoing(wrong))
+    assert receipt.detail == "channel chosen answered 400: Event object is invalid 'routing_key' is invalid"
+
+
 async def test_an_sms_says_what_it_is_and_what_to_answer(client: httpx2.AsyncClient) -> None:
     body = (await taken(client, CASES[1]))["Body"]
     assert body == (

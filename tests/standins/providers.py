@@ -6,6 +6,7 @@ import base64
 import json
 import xml.etree.ElementTree as ET
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -17,6 +18,8 @@ NTFY_TOKEN, ROUTING_KEY, GENIE_KEY = (
 )
 UNKNOWN_NUMBER = "+15005550001"
 """Twilio's own magic number for "invalid" (https://www.twilio.com/docs/iam/test-credentials)."""
+STOPPED_NUMBER = "+15005550010"
+"""Of somebody who answered STOP (https://www.twilio.com/docs/api/errors/21610). Not one of Twilio's magic numbers."""
 
 
 class StandIn:
@@ -54,6 +57,10 @@ class Twilio(StandIn):
         if not to.startswith("+") or not to[1:].isdigit() or to == UNKNOWN_NUMBER:
             return _twilio(400, 21211, f"The 'To' number {to} is not a valid phone number.")
         if kind == "Messages.json":
+            if to == STOPPED_NUMBER:
+                return _twilio(400, 21610, "Attempt to send to unsubscribed recipient")
+            if not _public(fields.get("StatusCallback", "")):
+                return _twilio(400, 21609, "The 'StatusCallback' URL is not a valid URL.")
             if not fields.get("Body"):
                 return _twilio(400, 21602, "Message body is required.")
             if len(fields["Body"]) > 1600:
@@ -74,14 +81,19 @@ class Ntfy(StandIn):
     async def answer(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {NTFY_TOKEN}":
             return _ntfy(401, 40101, "unauthorized")
-        body = json.loads(await request.read())
+        content = await request.read()
+        if len(content) > 2 * 4096:
+            return _ntfy(413, 41303, "JSON body too large")
+        body = json.loads(content)
         actions = body.get("actions", [])
         if not body.get("topic") or request.path != "/":
             return _ntfy(400, 40009, "invalid request: topic invalid")
         if body.get("priority", 3) not in range(1, 6):
-            return _ntfy(400, 40007, "invalid request: priority invalid")
+            return _ntfy(400, 40007, "invalid priority parameter")
         if len(actions) > 3 or any(a["action"] not in ("view", "http", "broadcast") or not a["label"] for a in actions):
             return _ntfy(400, 40018, "invalid request: actions invalid")
+        if len(body.get("message", "").encode()) > 4096:  # becomes an attachment, which this server has not on
+            return _ntfy(400, 40014, "invalid request: attachments not allowed")
         self.taken.append(body)
         return web.json_response({"id": f"m{len(self.taken)}", "event": "message", "topic": body["topic"]})
 
@@ -124,7 +136,9 @@ class Opsgenie(StandIn):
         body = json.loads(await request.read())
         if request.path == "/v2/alerts":
             if not body.get("message") or len(body["message"]) > 130:
-                return web.json_response({"message": "Request body is not processable."}, status=422)
+                errors = {"message": "Message can not be empty or longer than 130 characters."}
+                refusal = {"message": "Request body is not processable.", "errors": errors}
+                return web.json_response(refusal, status=422)
             if len(body.get("alias", "")) > 512 or len(body.get("description", "")) > 15000:
                 return web.json_response({"message": "Request body is not processable."}, status=422)
             if body.get("priority") not in ("P1", "P2", "P3", "P4", "P5"):
@@ -133,6 +147,13 @@ class Opsgenie(StandIn):
             return web.json_response({"message": "Alert does not exist"}, status=404)
         self.taken.append({"path": request.path, **body})
         return web.json_response({"result": "Request will be processed", "requestId": "r1"}, status=202)
+
+
+def _public(callback: str) -> bool:
+    """No address at all, or one that the public internet reaches: 21609 names what is refused."""
+    host = urlsplit(callback).hostname or ""
+    whole = callback.startswith(("http://", "https://")) and "." in host and "_" not in host
+    return not callback or (whole and len(callback) <= 4000 and not host.endswith(".internal"))
 
 
 def _twilio(status: int, code: int, message: str) -> web.Response:
