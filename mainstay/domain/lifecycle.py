@@ -423,25 +423,45 @@ ROLES = (
     "subject_expert",
 )
 """Incident roles (ICS; M-20)."""
+ROLE_ALIASES = {
+    "incident_commander": "commander",
+    "ic": "commander",
+    "deputy_commander": "deputy",
+    "technical_lead": "operations_lead",
+    "ops_lead": "operations_lead",
+    "comms_lead": "communications_lead",
+    "documentation_lead": "scribe",
+    "planner": "planning_lead",
+    "sme": "subject_expert",
+}
+"""What the guides call the same roles (S-129, M-20): either name means one slot."""
+
+
+def role_named(text: str) -> str:
+    """The role that ``text`` means: ``Technical Lead`` is the operations lead. An unknown one stays as it is."""
+    folded = text.strip().casefold().replace("-", "_").replace(" ", "_")
+    known = ROLE_ALIASES.get(folded, folded)
+    return known if known in ROLES else text
 
 
 def assign_role(
     state: IncidentState, command: AssignRole, pinned: PinnedConfig, actor: Actor, now: datetime
 ) -> IncidentState:
     _alive(state)
-    if command.role not in ROLES:
+    role = role_named(command.role)
+    if role not in ROLES:
         raise InvalidArgument(f"role {command.role!r} is unknown: use {', '.join(ROLES)}", field="role")
     if command.person not in pinned.people:
         raise NotFound(f"nobody called {command.person!r} in the configuration", field="person")
-    holder = state.roles.get(command.role)
+    holder = state.roles.get(role)
     if holder == command.person:
-        raise AlreadyDone(f"{command.person} is {command.role} already")
+        raise AlreadyDone(f"{command.person} is {role} already")
     if holder and not _commands(state, actor) and actor.person != holder:
         raise NotAllowed(
-            f"{holder} is {command.role}: {holder} or the commander hands it over (S-136), or it is released",
+            f"{holder} is {role}: {holder} or the commander hands it over (S-136), or it is released",
             field="role",
         )
-    return _give(state, command.role, command.person, actor, pinned, now)
+    return _give(state, role, command.person, actor, pinned, now)
 
 
 def _commands(state: IncidentState, actor: Actor) -> bool:
@@ -454,11 +474,12 @@ def release_role(
     state: IncidentState, command: ReleaseRole, _pinned: PinnedConfig, actor: Actor, now: datetime
 ) -> IncidentState:
     _alive(state)
-    if command.role not in state.roles:
+    role = role_named(command.role)
+    if role not in state.roles:
         raise NotFound(f"nobody holds the role {command.role!r}", field="role")
-    person = state.roles[command.role]
-    rest = {role: who for role, who in state.roles.items() if role != command.role}
-    entry = RoleReleased(at=now, actor=actor, role=command.role, person=person)
+    person = state.roles[role]
+    rest = {name: who for name, who in state.roles.items() if name != role}
+    entry = RoleReleased(at=now, actor=actor, role=role, person=person)
     return log(state.model_copy(update={"roles": rest}), entry)
 
 

@@ -21,7 +21,7 @@ from mainstay.domain.timeline import (
     SeveritySet,
     UpdatePosted,
 )
-from mainstay.domain.timeline_view import Stages, line, shown, stages
+from mainstay.domain.timeline_view import Stages, cadence, line, roles_filled, runs_taken, shown, stages
 from mainstay.domain.work import PostmortemInput
 
 _TODO = "_To be written._"
@@ -52,6 +52,7 @@ def render(given: PostmortemInput) -> str:
         _section("Summary", _summary(given, reached)),
         _section("Impact", _impact(given, reached)),
         _section("Detection and response", _response(given, reached)),
+        _section("Communication", _communication(given, reached)),
         _section("Timeline (UTC)", _timeline(given.timeline)),
         _section("Root Cause Analysis", _root_cause()),
         _section("Contributing Factors", (f"- {category}: " for category in FISHBONE)),
@@ -139,10 +140,34 @@ def _response(given: PostmortemInput, reached: Stages) -> Iterator[str]:
         yield f"- Detected by: {_safe(declared.how)} at {_clock(declared.at)}"
     acknowledged = next((e for e in given.timeline if isinstance(e, Acknowledged)), None)
     yield f"- First acknowledged by: {_safe(acknowledged.actor.shown) if acknowledged else 'nobody'}"
-    roles = {e.role: e.person for e in given.timeline if isinstance(e, RoleAssigned)}
-    yield from (f"- {_safe(role.replace('_', ' ').capitalize())}: {_safe(who)}" for role, who in roles.items())
+    yield from _roles(given.timeline)
+    for runbook, outcome, took in runs_taken(given.timeline):
+        yield f"- Runbook {_safe(runbook)}: {_safe(outcome)} after {shown(took)}"
     late = [e for e in given.timeline if isinstance(e, Late)]
     yield f"- Targets missed: {', '.join(_safe(e.what) for e in late) or 'none recorded'}"
+
+
+def _roles(entries: tuple[AnyEntry, ...]) -> Iterator[str]:
+    """Who had each role last, and how soon somebody first had it (S-137)."""
+    filled = roles_filled(entries)
+    roles = {e.role: e.person for e in entries if isinstance(e, RoleAssigned)}
+    for role, who in roles.items():
+        after = f" (first filled {shown(filled[role])} after the declaration)" if role in filled else ""
+        yield f"- {_safe(role.replace('_', ' ').capitalize())}: {_safe(who)}{after}"
+
+
+def _communication(given: PostmortemInput, reached: Stages) -> Iterator[str]:
+    """Whether people were told in time (S-290)."""
+    posted = [e for e in given.timeline if isinstance(e, UpdatePosted)]
+    every = given.pinned.profile.level(given.row.rank).update_every
+    yield f"- First update: {shown(reached.to_first_update)} after detection"
+    yield f"- Updates written by people: {sum(not e.automatic for e in posted)}"
+    yield f"- Updates that went out by themselves: {sum(e.automatic for e in posted)}"
+    if every is not None:
+        kept, missed = cadence(given.timeline, every)
+        share = f" ({kept / (kept + missed):.0%})" if kept + missed else ""
+        yield f"- One was due every {shown(every)}: {kept} in time, {missed} missed{share}"
+    yield f"- What people inside and outside say about it: {_TODO}"
 
 
 def _timeline(entries: tuple[AnyEntry, ...]) -> Iterator[str]:

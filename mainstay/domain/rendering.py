@@ -24,6 +24,7 @@ from mainstay.domain.message import (
     StatusMessage,
 )
 from mainstay.domain.model import Record
+from mainstay.domain.postmortem import GROUND_RULES
 from mainstay.domain.text import header, plain
 
 Medium = Literal["text", "html", "line"]
@@ -190,6 +191,7 @@ def _invitation(message: InvitationMessage) -> tuple[Block, ...]:
                 ("Document", message.document),
             )
         ),
+        Bullets(title="Ground rules:", items=GROUND_RULES),
         _incident(message.incident),
     )
 

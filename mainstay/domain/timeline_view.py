@@ -166,6 +166,8 @@ class Stages(Record):
     acknowledged_at: datetime | None = None
     engaged_at: datetime | None = None
     """The first responder acknowledged or took a role."""
+    updated_at: datetime | None = None
+    """The first status update went out, whoever wrote it."""
     mitigated_at: datetime | None = None
     resolved_at: datetime | None = None
     closed_at: datetime | None = None
@@ -181,6 +183,11 @@ class Stages(Record):
     @property
     def to_respond(self) -> timedelta | None:
         return _between(self.detected_at, self.engaged_at)
+
+    @property
+    def to_first_update(self) -> timedelta | None:
+        """From detection (S-186)."""
+        return _between(self.detected_at, self.updated_at)
 
     @property
     def to_mitigate(self) -> timedelta | None:
@@ -201,6 +208,7 @@ class Stages(Record):
             ("Time to detect", self.to_detect),
             ("Time to acknowledge", self.to_acknowledge),
             ("Time to respond", self.to_respond),
+            ("Time to first update", self.to_first_update),
             ("Time to mitigate", self.to_mitigate),
             ("Time to resolve", self.to_resolve),
             ("Time to close", self.to_close),
@@ -227,6 +235,7 @@ def stages(entries: Iterable[AnyEntry], impact_at: datetime | None = None) -> St
         detected_at=detected,
         acknowledged_at=_first(ordered, Acknowledged),
         engaged_at=_first(ordered, Acknowledged, RoleAssigned),
+        updated_at=_first(ordered, UpdatePosted),
         mitigated_at=_first(final, Mitigated) or _entered(final, "monitoring"),
         resolved_at=_first(final, Resolved) or _entered(final, "resolved"),
         closed_at=_entered(final, "closed"),
@@ -239,3 +248,47 @@ def _first(entries: list[AnyEntry], *kinds: type[AnyEntry]) -> datetime | None:
 
 def _entered(entries: list[AnyEntry], phase: str) -> datetime | None:
     return next((e.at for e in entries if isinstance(e, PhaseChanged) and e.phase == phase), None)
+
+
+def roles_filled(entries: Iterable[AnyEntry]) -> dict[str, timedelta]:
+    """Role → how long after the declaration somebody first had it (S-137). Empty without a declaration."""
+    ordered = sorted(entries, key=lambda entry: entry.at)
+    declared = _first(ordered, Declared)
+    found: dict[str, timedelta] = {}
+    for entry in ordered:
+        if declared is not None and isinstance(entry, RoleAssigned):
+            found.setdefault(entry.role, entry.at - declared)
+    return found
+
+
+def runs_taken(entries: Iterable[AnyEntry]) -> tuple[tuple[str, str, timedelta], ...]:
+    """(runbook, outcome, how long it took) of each run that has ended, in the order of their ends."""
+    begun: dict[str, RunStarted] = {}
+    found = []
+    for entry in sorted(entries, key=lambda entry: entry.at):
+        if isinstance(entry, RunStarted):
+            begun[entry.run] = entry
+        elif isinstance(entry, RunEnded) and (start := begun.pop(entry.run, None)) is not None:
+            found.append((start.runbook, entry.outcome, entry.at - start.at))
+    return tuple(found)
+
+
+def cadence(entries: Iterable[AnyEntry], every: timedelta) -> tuple[int, int]:
+    """(updates that came in time, updates that were due and did not come) until it was resolved (S-180).
+
+    The next one is due ``every`` after the last, the first ``every`` after the declaration; one that comes late
+    has been missed as often as ``every`` has passed without it.
+    """
+    ordered = sorted(entries, key=lambda entry: entry.at)
+    last, over = _first(ordered, Declared), stages(ordered).resolved_at
+    kept = missed = 0
+    for entry in ordered:
+        if last is None or not isinstance(entry, UpdatePosted) or (over is not None and entry.at > over):
+            continue
+        late = entry.at - last > every
+        missed += (entry.at - last) // every if late else 0
+        kept += not late
+        last = entry.at
+    if last is not None and over is not None and over - last > every:
+        missed += (over - last) // every
+    return kept, missed

@@ -5,18 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from mainstay.domain.action_item import (
     after,
     counts,
     next_event,
+    opening,
     overdue,
     parse_status,
     status_label,
     warnings,
 )
 from mainstay.domain.errors import InvalidArgument
+from mainstay.domain.incident import ItemDraft
+from mainstay.domain.message import IncidentRef
 from mainstay.domain.work import ActionItemInput, ItemRow
+from tests.domain.made_incidents import pinned
 
 DUE = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -188,3 +193,17 @@ def test_a_report_s_counts() -> None:
 def test_vague_items_are_warned_about(text: str, vague: bool) -> None:
     """Given a resolution to be careful, or no verb and object, then a warning asks for more."""
     assert bool(warnings(text)) == vague
+
+
+@pytest.mark.capability("S-293")
+def test_a_new_item_has_not_begun() -> None:
+    """Given an improvement type that is none of prevent, detect and respond, then it is refused; a new item has the
+    status Not Started and no completion date."""
+    fields = {"text": "add an alert on the pool", "owner": "alice", "due": DUE}
+    with pytest.raises(ValidationError, match="'prevent', 'detect' or 'respond'"):
+        ItemDraft.model_validate({**fields, "kind": "cure"})
+    for kind in ("prevent", "detect", "respond"):
+        drafted = ItemDraft.model_validate({**fields, "kind": kind})
+        made = opening(drafted, "i1", IncidentRef(key="k"), pinned(), DUE - 30 * DAY).item
+        assert (made.kind, made.incident_key, made.owner, made.due) == (kind, "k", "alice", DUE)
+        assert (status_label(made.status), made.done_at) == ("Not Started", None)

@@ -35,8 +35,9 @@ from mainstay.domain.incident import (
     SetSeverity,
     StartRunbook,
 )
+from mainstay.domain.profiles import PROFILES
 from mainstay.domain.runbook.run import RunReport
-from mainstay.domain.timeline import Late, Linked, Mitigated, RunEnded
+from mainstay.domain.timeline import Late, Linked, Mitigated, RoleAssigned, RunEnded, SeveritySet
 from tests.domain.made_incidents import ALICE, BOB, CAROL, NOW, alert, batch, begun, pinned, who
 
 MIN = timedelta(minutes=1)
@@ -272,6 +273,38 @@ def test_reopening_a_ticket_wakes_nobody() -> None:
 # ---- roles ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.capability("S-129")
+@pytest.mark.parametrize("name", ["technical_lead", "Technical Lead", "operations_lead"])
+def test_the_guides_names_of_a_role_are_one_slot(name: str) -> None:
+    """Given the role alias map, then the technical lead and the operations lead are the same slot (M-20)."""
+    state = do(acknowledged(), lifecycle.assign_role, AssignRole(role=name, person="bob"))
+    assert state.roles == {"commander": "alice", "operations_lead": "bob"}
+    for other in ("technical_lead", "operations_lead"):
+        with pytest.raises(AlreadyDone):
+            do(state, lifecycle.assign_role, AssignRole(role=other, person="bob"))
+        assert "operations_lead" not in do(state, lifecycle.release_role, ReleaseRole(role=other)).roles
+
+
+def test_every_alias_means_a_role_that_exists() -> None:
+    """And no alias hides a role."""
+    assert set(lifecycle.ROLE_ALIASES.values()) <= set(lifecycle.ROLES)
+    assert not set(lifecycle.ROLE_ALIASES) & set(lifecycle.ROLES)
+
+
+@pytest.mark.capability("S-130")
+def test_the_deputy_takes_command() -> None:
+    """Given the commander cannot be reached, when the deputy takes over, then the deputy is the commander and the time
+    line notes who did it; somebody else cannot."""
+    state = do(acknowledged(CAROL), lifecycle.assign_role, AssignRole(role="deputy", person="bob"), CAROL)
+    with pytest.raises(NotAllowed):
+        do(state, lifecycle.assign_role, AssignRole(role="commander", person="alice"), ALICE)
+    taken = do(state, lifecycle.assign_role, AssignRole(role="commander", person="bob"), BOB, 5 * MIN)
+    assert taken.roles["commander"] == "bob"
+    entry = taken.recent[-1]
+    assert isinstance(entry, RoleAssigned)
+    assert (entry.actor.person, entry.role, entry.person, entry.at) == ("bob", "commander", "bob", NOW + 5 * MIN)
+
+
 def test_the_deputy_and_the_holder_hand_a_role_over() -> None:
     """The commander gives a role away, a deputy takes command (S-130), anybody takes a vacant role."""
     state = do(acknowledged(), lifecycle.assign_role, AssignRole(role="deputy", person="bob"))
@@ -462,3 +495,88 @@ def test_response_targets_are_recorded_once() -> None:
 def test_links_to_other_incidents_are_entries() -> None:
     state = do(acknowledged(), lifecycle.merge, Merge(into="INC-2026-0007"))
     assert [entry.other for entry in state.recent if isinstance(entry, Linked)] == ["INC-2026-0007"]
+
+
+# ---- severities on the clock and in hand ----------------------------------------------------------
+
+
+@pytest.mark.capability("S-004")
+def test_an_hour_without_response_is_a_breach() -> None:
+    """Given a P2 under profile 000, when nobody has responded in 60 minutes, then a breach is recorded."""
+    config = pinned(profile=PROFILES["000"])
+    state = begun(config, rank=2)
+    assert state.severity == "P2"
+    early = lifecycle.note_late(state, config, NOW + timedelta(minutes=59, seconds=59))
+    assert early.late == ()
+    late = lifecycle.note_late(state, config, NOW + timedelta(minutes=60))
+    assert [(e.what, e.due) for e in late.recent if isinstance(e, Late)] == [("response target", NOW + 60 * MIN)]
+    answered = do(state, lifecycle.acknowledge, Acknowledge())
+    assert lifecycle.note_late(answered, config, NOW + 90 * MIN).late == ()
+
+
+@pytest.mark.capability("S-012")
+def test_the_second_level_of_guide_002_is_answered_in_15_minutes_and_told_hourly() -> None:
+    """Given a P2 under profile 002, then the response deadline is 15 min and an update is due every 60 min."""
+    config = pinned(profile=PROFILES["002"])
+    state = begun(config, rank=1)
+    assert state.severity == "P2"
+    assert dict(lifecycle.response_deadlines(state, config)) == {"response target": NOW + 15 * MIN}
+    assert state.next_update_due == NOW + 60 * MIN
+    told = lifecycle.post_update(state, PostUpdate(text="looking"), config, ALICE, NOW + 50 * MIN)
+    assert told.next_update_due == NOW + 110 * MIN
+
+
+@pytest.mark.capability("S-032")
+@pytest.mark.parametrize(("profile", "former", "now_"), [("002", "P3", "P2"), ("003", "SEV3", "SEV2")])
+def test_more_users_raise_the_severity_and_set_its_clocks_anew(profile: str, former: str, now_: str) -> None:
+    """Given a running third level, when the users affected rise to 5000, then re-triage makes it the second: deadline,
+    cadence and paging are that level's, and the time line has the old one, the new one and the reason."""
+    config = pinned(profile=PROFILES[profile])
+    state = begun(config, rank=2)
+    assert (state.severity, state.next_update_due) == (former, None)
+    grown = alert("a", annotations={"users_affected": "5000"})
+    raised = lifecycle.take_alerts(state, batch(grown), config, NOW + MIN, SYSTEM)
+    level = config.profile.level(1)
+    assert level.update_every is not None
+    assert (raised.severity, raised.next_update_due) == (now_, NOW + MIN + level.update_every)
+    begun_at = raised.escalation_begun_at
+    assert begun_at is not None
+    assert raised.escalation.due is not None
+    assert dict(lifecycle.response_deadlines(raised, config)) == {"response target": begun_at + 15 * MIN}
+    entry = next(e for e in raised.recent if isinstance(e, SeveritySet))
+    assert (entry.former, entry.severity) == (former, now_)
+    assert entry.reason.startswith("triage: ")
+    fewer = alert("b", annotations={"users_affected": "1"})
+    assert lifecycle.take_alerts(raised, batch(fewer), config, NOW + 2 * MIN, SYSTEM).severity == now_
+
+
+@pytest.mark.capability("S-034")
+def test_a_person_overrides_what_was_proposed() -> None:
+    """Given a proposed level that pages nobody, when the commander overrides it to the top with a reason, then both
+    are stored, paging follows the new level, and no alert changes it any more."""
+    config = pinned(profile=PROFILES["003"])
+    few = alert("a", annotations={"users_affected": "200"})
+    proposed = lifecycle.take_alerts(begun(config, rank=3), batch(few), config, NOW, SYSTEM)
+    assert (proposed.severity, proposed.severity_set_by_hand, proposed.escalation.due) == ("SEV3", False, None)
+    command = SetSeverity(severity="SEV1", reason="the biggest customer")
+    state = lifecycle.set_severity(proposed, command, config, ALICE, NOW + MIN)
+    entry = state.recent[-1]
+    assert isinstance(entry, SeveritySet)
+    assert (entry.actor.person, entry.former, entry.severity) == ("alice", "SEV3", "SEV1")
+    assert entry.reason == "the biggest customer"
+    assert (state.escalation.due, state.severity_set_by_hand) == (NOW + MIN, True)
+    assert dict(lifecycle.response_deadlines(state, config)) == {"response target": NOW + 6 * MIN}
+    lowered = lifecycle.set_severity(state, SetSeverity(severity="SEV3"), config, ALICE, NOW + 2 * MIN)
+    worse = alert("b", annotations={"data_loss": "true"})
+    assert lifecycle.take_alerts(lowered, batch(worse), config, NOW + 3 * MIN, SYSTEM).severity == "SEV3"
+
+
+@pytest.mark.capability("S-188")
+def test_nothing_waits_for_the_cause() -> None:
+    """Given nobody has said a word about the cause, then it is mitigated, resolved and closed all the same."""
+    state = do(acknowledged(), lifecycle.record_mitigation, RecordMitigation(text="rolled back", temporary=False))
+    assert (state.phase, state.mitigated_at) == (Phase.MONITORING, NOW + MIN)
+    state = do(state, lifecycle.resolve, Resolve(confirmations=ALL), after=30 * MIN)
+    state = do(state, lifecycle.close, Close(), after=31 * MIN)
+    assert state.phase is Phase.CLOSED
+    assert not [entry for entry in state.recent if entry.kind in ("noted", "decided")]

@@ -7,17 +7,19 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mainstay.domain import lifecycle
 from mainstay.domain.access import Actor, Assurance
 from mainstay.domain.escalation import EscalationPolicy
-from mainstay.domain.incident import ItemDraft
+from mainstay.domain.incident import AddNote, ItemDraft
 from mainstay.domain.message import IncidentRef
 from mainstay.domain.people import Team
 from mainstay.domain.pinned import PinnedConfig
 from mainstay.domain.postmortem import render
 from mainstay.domain.profiles import PROFILES
 from mainstay.domain.service import Service
-from mainstay.domain.timeline import AnyEntry, Late, Noted, RoleAssigned, SeveritySet
+from mainstay.domain.timeline import AnyEntry, Late, Noted, RoleAssigned, SeveritySet, UpdatePosted
 from mainstay.domain.work import IncidentRow, PostmortemInput
+from tests.domain.made_incidents import BOB, NOW, begun, pinned
 from tests.domain.test_timeline_view import GUIDE_002, at
 
 PINNED = PinnedConfig(
@@ -51,6 +53,7 @@ def test_the_draft_has_all_sections() -> None:
         "Summary",
         "Impact",
         "Detection and response",
+        "Communication",
         "Timeline (UTC)",
         "Root Cause Analysis",
         "Contributing Factors",
@@ -132,3 +135,40 @@ def test_an_empty_journal_still_gives_a_draft() -> None:
     text = render(PostmortemInput(incident=IncidentRef(), row=IncidentRow(key="k", workflow_id="w"), pinned=PINNED))
     assert "The journal is empty." in text
     assert "**Duration:** unknown" in text
+
+
+@pytest.mark.capability("S-137")
+def test_how_soon_each_role_was_filled() -> None:
+    """Given a closed incident, then the time from its declaration to each role being first filled is in its draft."""
+    text = draft(
+        RoleAssigned(at=at("14:35"), role="commander", person="alice"),
+        RoleAssigned(at=at("14:40"), role="scribe", person="bob"),
+        RoleAssigned(at=at("15:00"), role="commander", person="carol"),
+    )
+    assert "Commander: carol (first filled 3m after the declaration)" in text
+    assert "Scribe: bob (first filled 8m after the declaration)" in text
+
+
+@pytest.mark.capability("S-290")
+def test_response_and_communication_are_filled_in() -> None:
+    """Given a draft, then its sections on the response and on communication say which targets were met and missed."""
+    updates = [UpdatePosted(at=at(t), text="u", public=False, public_state="Investigating") for t in ("14:50", "15:14")]
+    text = draft(*updates, Late(at=at("14:37"), what="response target"))
+    response, _, rest = text.partition("## Detection and response")[2].partition("## Communication")
+    assert "Time to acknowledge: 3m" in response
+    assert "Targets missed: response target" in response
+    assert "Targets missed: none recorded" in draft()
+    communication = rest.partition("##")[0]
+    assert "First update: 18m after detection" in communication
+    assert "One was due every 30m: 2 in time, 0 missed (100%)" in communication
+    late = draft(updates[0].model_copy(update={"at": at("15:10")}))
+    assert "One was due every 30m: 0 in time, 1 missed (0%)" in late
+
+
+@pytest.mark.capability("S-127")
+def test_notes_of_anybody_are_in_the_time_line_and_in_the_draft() -> None:
+    """Given a note from any responder, then an entry with author, time and kind is appended, and the draft has it."""
+    state = lifecycle.add_note(begun(), AddNote(text="cache hit rate fell at 14:40"), pinned(), BOB, NOW)
+    entry = state.recent[-1]
+    assert (entry.kind, entry.actor.person, entry.at) == ("noted", "bob", NOW)
+    assert f"| {NOW:%Y-%m-%d %H:%M:%S} | bob noted: cache hit rate fell at 14:40 |" in draft(entry)

@@ -9,6 +9,7 @@ import pytest
 
 from mainstay.domain.letter import Offer
 from mainstay.domain.message import AnyMessage
+from mainstay.domain.postmortem import GROUND_RULES
 from mainstay.domain.rendering import Medium, Rendered, offers, render_message
 from tests.activities.samples import (
     ACK,
@@ -16,6 +17,7 @@ from tests.activities.samples import (
     EVERY_KIND,
     HANDLED,
     INCIDENT,
+    INVITATION,
     ITEM,
     PAGE,
     QUESTION,
@@ -181,3 +183,12 @@ def test_every_kind_of_message_has_a_sample() -> None:
 def assert_clean(made: Rendered) -> None:
     assert not any(char in made.subject + made.body for char in "\r\x00\x07\x1b\u202e\u2028\u2029")
     assert "\n" not in made.subject
+
+
+@pytest.mark.capability("S-271")
+@pytest.mark.parametrize("medium", ["text", "html"])
+def test_an_invitation_has_the_ground_rules(medium: Literal["text", "html"]) -> None:
+    """Given a meeting invite rendered, then the ground rules are attached, and they are about systems."""
+    body = render_message(INVITATION, medium=medium).body
+    assert all(rule in body for rule in GROUND_RULES)
+    assert "what and how, not who" in body

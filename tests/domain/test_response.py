@@ -49,3 +49,14 @@ def test_page_now_later_or_not(severity: str, now: str, page: str | None) -> Non
     """At 3 in the morning a SEV3 waits for business hours and a SEV1 does not (S-024)."""
     profile, label = severity.split()
     assert page_at(PROFILES[profile].parse(label), at(now), OFFICE) == (at(page) if page else None)
+
+
+@pytest.mark.capability("S-423")
+def test_a_holiday_is_no_business_day() -> None:
+    """Given a holiday calendar, then deadlines in business days skip it, and so do pages of business hours."""
+    office = Calendar.parse(("mon-fri 09:00-17:00",), holidays=("2026-01-05",))
+    low = PROFILES["000"].parse("P3")
+    friday = at("2026-01-02T17:00")
+    assert response_due(low, friday, OFFICE).breach == at("2026-01-05T17:00")
+    assert response_due(low, friday, office).breach == at("2026-01-06T17:00")
+    assert page_at(low, friday, office) == at("2026-01-06T09:00")

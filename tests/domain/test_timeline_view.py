@@ -19,8 +19,11 @@ from mainstay.domain.timeline import (
     PhaseChanged,
     Reopened,
     Resolved,
+    RunEnded,
+    RunStarted,
+    UpdatePosted,
 )
-from mainstay.domain.timeline_view import Stages, line, shown, stages, stamped
+from mainstay.domain.timeline_view import Stages, cadence, line, runs_taken, shown, stages, stamped
 
 ALICE = Actor(person="alice", assurance=Assurance.TOKEN)
 
@@ -80,6 +83,10 @@ GUIDE_003: tuple[AnyEntry, ...] = (
 )
 
 
+def told(clock: str) -> UpdatePosted:
+    return UpdatePosted(at=at(clock), text="u", public=False, public_state="Investigating")
+
+
 def minutes(*durations: timedelta | None) -> list[float | None]:
     return [d / timedelta(minutes=1) if d is not None else None for d in durations]
 
@@ -116,3 +123,51 @@ def test_after_a_reopening_the_last_resolution_counts() -> None:
     again = (Reopened(at=at("15:20"), reason="fires again", round=2), Resolved(at=at("15:50")))
     assert stages((*again, *GUIDE_002[:5])).resolved_at == at("15:50")
     assert stages((*GUIDE_002[:5], again[0])).resolved_at is None
+
+
+@pytest.mark.capability("S-281")
+def test_the_fixtures_of_guides_002_and_003() -> None:
+    """Given fixture 002, then ack 3 min, mitigate 38, recover 43, close 88; given fixture 003, then detect 5 min,
+    ack 2, the rollback took 4, resolve 30 from the impact."""
+    found = stages(GUIDE_002)
+    wanted = minutes(found.to_acknowledge, found.to_mitigate, found.to_resolve, found.to_close)
+    assert wanted == [3, 38, 43, 88]
+    runs = (
+        RunStarted(at=at("14:18"), runbook="rollback", run="r1"),
+        RunStarted(at=at("14:19"), runbook="scale", run="r2"),
+        RunEnded(at=at("14:22"), run="r1", outcome="mitigated"),
+    )
+    journal = (*GUIDE_003, *runs)
+    found = stages(journal, impact_at=at("14:00"))
+    assert minutes(found.to_detect, found.to_acknowledge, found.to_resolve) == [5, 2, 30]
+    assert runs_taken(journal) == (("rollback", "mitigated", timedelta(minutes=4)),)
+
+
+@pytest.mark.capability("S-186")
+def test_the_time_to_the_first_update() -> None:
+    """Given declared 14:10 and the first update 14:16, then it took 6 min, whatever came later."""
+    declared = Declared(at=at("14:10"), title="t", service="s", severity="P1", how="alert")
+    found = stages((told("14:40"), declared, told("14:16")))
+    assert minutes(found.to_first_update) == [6]
+    assert ("Time to first update", timedelta(minutes=6)) in found.named
+    assert stages((declared,)).to_first_update is None
+
+
+@pytest.mark.capability("S-180")
+@pytest.mark.parametrize(
+    ("updates", "resolved", "kept", "missed"),
+    [
+        ("14:30 15:00", "15:20", 2, 0),
+        ("14:30 15:01", "15:20", 1, 1),
+        ("14:30", "15:31", 1, 2),
+        ("", "14:25", 0, 0),
+        ("", "15:00", 0, 2),
+        ("14:30 15:40", "15:00", 1, 0),
+    ],
+)
+def test_updates_planned_and_sent(updates: str, resolved: str, kept: int, missed: int) -> None:
+    """Given one every 30 minutes from 14:00 on, then those in time and those missed are counted until it was
+    resolved; what is said afterwards is not planned."""
+    declared = Declared(at=at("14:00"), title="t", service="s", severity="P1", how="alert")
+    journal: tuple[AnyEntry, ...] = (declared, *map(told, updates.split()), Resolved(at=at(resolved)))
+    assert cadence(journal, timedelta(minutes=30)) == (kept, missed)

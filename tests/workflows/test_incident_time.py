@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mainstay.domain.incident import CONFIRMATIONS, IncidentView, Phase
+from mainstay.domain.incident import CONFIRMATIONS, IncidentInput, IncidentView, Phase
 from mainstay.domain.profiles import PROFILES
 from mainstay.simulate.recording import Recorder
 from tests.workflows.conftest import Stage, alert, levels, refused, without_cadence
@@ -29,11 +29,14 @@ def with_stakeholder(recorder: Recorder) -> None:
 
 @pytest.mark.capability("S-003")
 async def test_response_targets_of_guide_000(stage: Stage, recorder: Recorder) -> None:
-    """Given a P1 under profile 000, then the response timer fires at 15 min (warn) and 30 min (breach)."""
+    """Given payments failing for 25% of transactions under profile 000, then the severity is P1 and the response timer
+    fires at 15 min (warn) and 30 min (breach)."""
     recorder.pinned = recorder.pinned.model_copy(update={"profile": PROFILES["000"]})
     without_cadence(recorder)
-    story = await stage.start(recorder, severity="P1")
+    failing = alert("PaymentsFailing").model_copy(update={"annotations": {"error_rate": "25%"}})
+    story = await stage.start(recorder, IncidentInput(alerts=(failing,), pinned=recorder.pinned))
     await story.paged("alice")
+    assert (await story.view()).severity == "P1"
     await story.skip(minutes=14, seconds=50)
     assert late(await story.view()) == ["required roles: commander, operations_lead, communications_lead, scribe"]
     await story.skip(seconds=15)
@@ -66,13 +69,22 @@ async def test_unassigned_roles_are_reminded_of_at_minute_5(stage: Stage, record
 
 
 @pytest.mark.capability("S-146", "S-151")
-@pytest.mark.parametrize(("comms", "reminded"), [(True, "bob"), (False, "alice")])
+@pytest.mark.parametrize(
+    ("owner", "comms", "reminded"),
+    [
+        ("communications_lead", True, "bob"),
+        ("communications_lead", False, "alice"),
+        ("commander", True, "alice"),
+    ],
+)
 async def test_who_owes_the_update_is_reminded_and_it_goes_out_anyway(
-    stage: Stage, recorder: Recorder, comms: bool, reminded: str
+    stage: Stage, recorder: Recorder, owner: str, comms: bool, reminded: str
 ) -> None:
-    """Given the communications lead owns updates (the commander where that role is vacant), then the reminder goes to
-    that person; at the due time one goes out by itself and names the next, for which a timer is armed."""
+    """Given the configured owner of updates is the communications lead (the commander where that role is vacant) or the
+    commander, then the reminder goes to that role's holder; at the due time one goes out by itself and names the next,
+    for which a timer is armed."""
     with_stakeholder(recorder)
+    levels(recorder, update_owner=owner)
     story = await stage.start(recorder, severity="SEV1")
     await story.tell("acknowledge")
     if comms:
@@ -108,9 +120,11 @@ async def test_the_public_hears_again_even_without_news(stage: Stage, recorder: 
     await story.over()
 
 
+@pytest.mark.capability("S-177")
 async def test_each_public_state_is_announced_once(stage: Stage, recorder: Recorder) -> None:
-    """Investigating, Monitoring, Resolved: each reaches the stakeholders once, in that order."""
-    with_stakeholder(recorder)
+    """Given stakeholders got the first notice, then each of them gets the resolution's; Investigating, Monitoring and
+    Resolved reach each of them once, in that order."""
+    recorder.pinned = recorder.pinned.model_copy(update={"stakeholders": ("carol", "bob")})
     without_cadence(recorder)
     story = await stage.start(recorder)
     await story.tell("acknowledge")
@@ -119,9 +133,10 @@ async def test_each_public_state_is_announced_once(stage: Stage, recorder: Recor
     await story.tell("resolve", anyway="a test")
     await story.tell("close")
     await story.handle.result()
-    states = [r.message.state for r in sent(recorder, "status")]
-    assert states == ["Investigating", "Monitoring", "Resolved"]
-    assert {r.person for r in sent(recorder, "status")} == {"carol"}
+    for person in ("carol", "bob"):
+        states = [r.message.state for r in sent(recorder, "status") if r.person == person]
+        assert states == ["Investigating", "Monitoring", "Resolved"]
+    assert {r.person for r in sent(recorder, "status")} == {"carol", "bob"}
 
 
 async def test_the_hold_asks_for_the_resolution(stage: Stage, recorder: Recorder) -> None:
@@ -211,3 +226,42 @@ async def test_standing_down_tells_who_was_called(stage: Stage, recorder: Record
     assert [r.person for r in sent(recorder, "notice", "Stand down")] == ["alice"]
     assert "there is no problem" in view.public_text
     assert view.postmortem_id == ""
+
+
+@pytest.mark.capability("S-007")
+async def test_the_top_level_of_guide_001(stage: Stage, recorder: Recorder) -> None:
+    """Given a P0 under profile 001, then everybody on call is paged at once and not only the primary, the commander's
+    role stands open, and the status page says so."""
+    recorder.pinned = recorder.pinned.model_copy(update={"profile": PROFILES["001"]})
+    without_cadence(recorder)
+    story = await stage.start(recorder, severity="P0")
+    await story.until(lambda _: sorted(recorder.people_paged()) == ["alice", "bob"], "both on call are paged at once")
+    view = await story.until(lambda v: v.public_at, "the status page says so")
+    assert (view.severity, view.public_state) == ("P0", "Investigating")
+    assert "commander" in view.missing_roles
+    assert view.public_text
+    await story.over()
+
+
+@pytest.mark.capability("S-324")
+async def test_its_figures_are_recorded_at_the_resolution(stage: Stage, recorder: Recorder) -> None:
+    """Given it is resolved, and not closed yet, then every instant that figures are made of is in the record store,
+    and nobody has entered one."""
+    without_cadence(recorder)
+    story = await stage.start(recorder)
+    await story.tell("acknowledge")
+    await story.tell("record_mitigation", text="rolled back")
+    await story.tell("resolve", anyway="a test")
+    key = (await story.view()).key
+
+    def recorded(_: IncidentView) -> bool:
+        return key in recorder.rows and recorder.rows[key].row.resolved_at is not None
+
+    view = await story.until(recorded, "recorded")
+    row = recorder.rows[key].row
+    assert (view.phase, row.closed_at) == (Phase.RESOLVED, None)
+    assert row.declared_at is not None
+    instants = (row.declared_at, row.acknowledged_at, row.mitigated_at, row.resolved_at)
+    assert all(instants)
+    assert (row.severity, row.service) == (view.severity, "api")
+    await story.over()
