@@ -121,6 +121,12 @@ class Lab:
 
     async def kubectl(self, *arguments: str) -> str:
         """The real kubectl, to compare with."""
+        code, out = await self.kubectl_answers(*arguments)
+        assert code == 0, out
+        return out
+
+    async def kubectl_answers(self, *arguments: str) -> tuple[int, str]:
+        """The real kubectl's exit code and what it says, refusals too."""
         binary = kubectl()
         process = await asyncio.create_subprocess_exec(
             binary,
@@ -132,8 +138,8 @@ class Lab:
             stderr=asyncio.subprocess.STDOUT,
         )
         out, _ = await process.communicate()
-        assert process.returncode == 0, out.decode()
-        return out.decode()
+        assert process.returncode is not None, "it has ended"
+        return process.returncode, out.decode()
 
     async def close(self) -> None:
         await self.clusters.close()
