@@ -44,7 +44,7 @@ fix: install ## format and mend what can be mended
 soak: install ## the long numbers, written to docs/soak/*.json
 	$(BIN)/python -m pytest tests/soak -m soak -s $(ARGS)
 
-bench: install ## benchmarks as JSON, each beside bare Temporal
+bench: install ## benchmarks as JSON, each beside bare Temporal or kubectl
 	$(BIN)/python -m bench $(ARGS)
 
 record: install ## golden histories and fingerprints, after a change to a workflow

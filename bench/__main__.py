@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from bench import accept, burst, oncall, page, parked, step, storm
+from bench import accept, burst, drain, oncall, page, parked, probes, rollback, step, storm
+from bench.hands import cluster_of
 from bench.report import Outcome, document
 from bench.rig import rig, say
 
@@ -58,6 +59,24 @@ async def _storm(size: str, synchronous: str) -> Outcome:
         return await storm.measure(it, _sized(size, 10, 60, 300))
 
 
+async def _rollback(size: str, _synchronous: str) -> Outcome:
+    many, few_times, times = _sized(size, 30, 300), _sized(size, 3, 10, 50), _sized(size, 2, 3, 10)
+    # A rollout of 300 has up to 375 pods, 110 on a node.
+    async with cluster_of(nodes=5) as it:
+        return await rollback.measure(it, (3, many), (few_times, times))
+
+
+async def _drain(size: str, _synchronous: str) -> Outcome:
+    async with cluster_of(nodes=3) as it:
+        rounds = {"at_once": _sized(size, 2, 4, 30), "slowly": _sized(size, 1, 2, 10)}
+        return await drain.measure(it, _sized(size, 20, 100), rounds)
+
+
+async def _probes(size: str, _synchronous: str) -> Outcome:
+    async with cluster_of(nodes=3) as it:
+        return await probes.measure(it, 200, workloads=20, rounds=_sized(size, 2, 10, 50))
+
+
 BENCHMARKS: dict[str, Measure] = {
     "page": _page,
     "accept": _accept,
@@ -66,6 +85,9 @@ BENCHMARKS: dict[str, Measure] = {
     "oncall": _oncall,
     "parked": _parked,
     "storm": _storm,
+    "rollback": _rollback,
+    "drain": _drain,
+    "probes": _probes,
 }
 
 

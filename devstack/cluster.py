@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -180,6 +180,17 @@ class Cluster:
             },
         )
         return self._write_kubeconfig(f"{namespace}-{name}", answer["status"]["token"])
+
+    async def add_node(self, name: str, *, labels: Mapping[str, str], taints: Sequence[Mapping[str, str]] = ()) -> None:
+        """One more fake node, with room for 110 pods. Raises `KubeApiError` when there is one of its name."""
+        node = _node(name, "zone-a")
+        node["metadata"]["labels"].update(labels)
+        node["spec"] = {"taints": [*taints]}
+        await self.api.request("POST", "/api/v1/nodes", body=node)
+
+    async def remove_node(self, name: str) -> None:
+        """Take a node away again; its pods go with it."""
+        await self.api.request("DELETE", f"/api/v1/nodes/{name}")
 
     def audit_events(self) -> list[dict[str, Any]]:
         """The audit log so far, parsed."""

@@ -28,6 +28,8 @@ AGAIN = timedelta(seconds=5)
 """kubectl's wait after a 429."""
 POLL = 0.5
 AT_ONCE = 20
+"""Requests under way at one time. Waiting is none: a pod that a budget holds, or that stops slowly, keeps no
+other one from being asked."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Way:
 @dataclass
 class _Course:
     until: float
+    free: asyncio.Semaphore
     refused: dict[str, str] = field(default_factory=dict)
     hopeless: dict[str, str] = field(default_factory=dict)
 
@@ -58,16 +61,15 @@ class Removal:
     async def remove(self, pods: Sequence[Raw], way: Way) -> list[str]:
         """The names of the pods that are gone. Raises a permanent Unavailable that says what blocks, when the time
         is over or an eviction can never pass: part of it may have been done."""
-        told, free = progress.done(), asyncio.Semaphore(AT_ONCE)
-        course = _Course(time.monotonic() + way.seconds)
+        told = progress.done()
+        course = _Course(time.monotonic() + way.seconds, asyncio.Semaphore(AT_ONCE))
         gone: list[str] = []
 
         async def one(pod: Raw) -> None:
-            async with free:
-                if await self._ask(pod, way, course) and await self._leaves(pod, way, course):
-                    gone.append(label(pod))
-                    if label(pod) not in told:
-                        told.append(label(pod))
+            if await self._ask(pod, way, course) and await self._leaves(pod, way, course):
+                gone.append(label(pod))
+                if label(pod) not in told:
+                    told.append(label(pod))
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -87,11 +89,12 @@ class Removal:
         take = self._mutations.evict if way.evict else self._mutations.delete
         while True:
             try:
-                await take(place, uid, way.mark, way.grace)
+                async with course.free:
+                    await take(place, uid, way.mark, way.grace)
             except ApiException as refused:
                 match refused.status:
                     case HTTPStatus.NOT_FOUND | HTTPStatus.CONFLICT:
-                        if refused.status == HTTPStatus.CONFLICT and await self._is_there(place, uid):
+                        if refused.status == HTTPStatus.CONFLICT and await self._is_there(place, uid, course):
                             raise
                         return True
                     case HTTPStatus.TOO_MANY_REQUESTS:
@@ -110,21 +113,22 @@ class Removal:
             if time.monotonic() + pause.total_seconds() > course.until:
                 return False
             await asyncio.sleep(pause.total_seconds())
-            if not await self._is_there(place, uid):
+            if not await self._is_there(place, uid, course):
                 return True
 
     async def _leaves(self, pod: Raw, way: Way, course: _Course) -> bool:
         place, uid = _place(pod, way.cluster), pod["metadata"]["uid"]
-        while await self._is_there(place, uid):
+        while await self._is_there(place, uid, course):
             if time.monotonic() > course.until:
                 return False
             await asyncio.sleep(POLL)
         return True
 
-    async def _is_there(self, place: Place, uid: str) -> bool:
+    async def _is_there(self, place: Place, uid: str, course: _Course) -> bool:
         """A pod that came back under its name is another one."""
         try:
-            live = await self._clusters[place.cluster].read(place)
+            async with course.free:
+                live = await self._clusters[place.cluster].read(place)
         except ApiException as refused:
             if refused.status == HTTPStatus.NOT_FOUND:
                 return False

@@ -17,6 +17,9 @@ from mainstay.domain.work import Look, VerifyRequest
 
 _BEAT = 1.0
 """Seconds between heartbeats, also while a look hangs: a cancel is answered to one of them."""
+_SOONEST = timedelta(milliseconds=100)
+_SHARE = 10
+"""What has taken long may take longer: the pause is a tenth of the wait so far, at most ``every``."""
 
 
 class Progress(Record):
@@ -66,8 +69,12 @@ class Watch:
         await _sleep(self._request.settle - self.elapsed)
 
     async def pause(self) -> None:
-        """Until the next round; the last one is at the deadline, not before it."""
-        await _sleep(min(self._request.every, self._left))
+        """Until the next round; the last one is at the deadline, not before it.
+
+        Short at first: a rollout of a second must not be told two seconds later.
+        """
+        waited = self.elapsed - self._request.settle
+        await _sleep(min(self._request.every, max(waited / _SHARE, _SOONEST), self._left))
 
     def taken(self, glances: tuple[Glance, ...]) -> Look | None:
         """Take one round; answers when it is decided. A round that does not hold begins the hold anew."""

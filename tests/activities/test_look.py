@@ -195,6 +195,26 @@ async def test_verification_waits_until_all_hold(client: httpx2.AsyncClient) -> 
     assert answer.facts["rounds"] == len(figures.asked) == 4
 
 
+async def test_what_holds_soon_is_told_soon(client: httpx2.AsyncClient) -> None:
+    """``every`` is the longest pause: at first looks come quickly, then ever more slowly."""
+    async with probing(client, 0.5, 0.5, 0.001) as (subject, _):
+        request = verifying(within=timedelta(hours=2), every=timedelta(hours=1))
+        answer = await asyncio.wait_for(verified(subject, request), 20)
+    assert (answer.verdict, answer.facts["rounds"]) == (Verdict.HELD, 3)
+
+
+async def test_what_takes_long_is_looked_at_seldom(client: httpx2.AsyncClient) -> None:
+    """An hour into it the next look is minutes away: monitoring is not asked ten times a second for an hour."""
+    environment = ActivityEnvironment()
+    earlier = Progress(begun_at=datetime.now(UTC) - timedelta(hours=1))
+    environment.info = dataclasses.replace(environment.info, heartbeat_details=[earlier.model_dump(mode="json")])
+    async with probing(client, 0.5) as (subject, figures):
+        request = verifying(within=timedelta(hours=2), every=timedelta(hours=1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(environment.run(subject.verify, request), 0.5)
+    assert len(figures.asked) <= 1
+
+
 @pytest.mark.parametrize(
     ("figure", "verdict"),
     [(0.5, Verdict.FAILED), (None, Verdict.INCONCLUSIVE), (503, Verdict.ERROR)],

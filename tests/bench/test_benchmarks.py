@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from bench import accept, burst, oncall, page, parked, step, storm
+from bench import accept, burst, drain, oncall, page, parked, probes, rollback, step, storm
 from bench.__main__ import BENCHMARKS
 from bench.report import Goal, Outcome, document, percentile, spread
 from bench.rig import Rig, rig
+from devstack.cluster import Cluster
 
 Measure = Callable[[Rig], Awaitable[Outcome]]
 TINY: dict[str, Measure] = {
@@ -22,6 +23,12 @@ TINY: dict[str, Measure] = {
     "storm": lambda it: storm.measure(it, seconds=2),
     # The last one: it leaves the workers stopped.
     "accept": lambda it: accept.measure(it, incidents=4, connections=2, rounds=1),
+}
+
+TINY_ON_CLUSTER: dict[str, Callable[[Cluster], Awaitable[Outcome]]] = {
+    "rollback": lambda it: rollback.measure(it, replicas=(1, 2), rounds=(2, 1)),
+    "drain": lambda it: drain.measure(it, pods=3, rounds={"at_once": 2}),
+    "probes": lambda it: probes.measure(it, 9, workloads=2, rounds=1),
 }
 
 
@@ -38,6 +45,12 @@ async def test_a_benchmark_answers_a_document(servers: Rig, name: str) -> None:
     _checked(name, await TINY[name](servers))
 
 
+@pytest.mark.parametrize("name", TINY_ON_CLUSTER)
+async def test_a_benchmark_of_the_hands_answers_a_document(cluster: Cluster, name: str) -> None:
+    """It changes a real cluster by our activities and by the real kubectl, in turns."""
+    _checked(name, await TINY_ON_CLUSTER[name](cluster))
+
+
 def test_the_on_call_benchmark_answers_a_document() -> None:
     """It needs no server, and its look-ups agree with the shifts."""
     _checked("oncall", oncall.measure(lookups=500))
@@ -45,7 +58,7 @@ def test_the_on_call_benchmark_answers_a_document() -> None:
 
 def test_every_benchmark_is_tried() -> None:
     """A new one has to join this test."""
-    assert {*TINY, "oncall"} == set(BENCHMARKS)
+    assert {*TINY, *TINY_ON_CLUSTER, "oncall"} == set(BENCHMARKS)
 
 
 def _checked(name: str, outcome: Outcome) -> None:

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from temporalio.exceptions import ApplicationError
 
+from activities.cluster import removal
 from activities.cluster.envelope import Envelope
 from devstack.cluster import _node
 from devstack.processes import eventually
@@ -218,6 +219,23 @@ async def test_a_drain_waits_for_a_budget_that_opens(nodes: Nodes) -> None:
     path = f"/apis/policy/v1/namespaces/{nodes.lab.namespace}/poddisruptionbudgets/strict"
     await nodes.api.request("DELETE", path)
     assert (await draining).facts["count"] == 1
+
+
+async def test_a_pod_that_a_budget_holds_keeps_no_other_one(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for one request at a time: while one pod is refused and refused again, the others go."""
+    monkeypatch.setattr(removal, "AT_ONCE", 1)
+    await nodes.run("held")
+    await nodes.run("web", replicas=2)
+    await nodes.budget("strict", "held", maxUnavailable=0)
+    draining = asyncio.create_task(nodes.lab.apply(await nodes.plan("drain", timeout_seconds=600)))
+
+    async def only_held() -> bool:
+        return {p["metadata"]["labels"]["app"] for p in await nodes.pods()} == {"held"}
+
+    await eventually(only_held, 30, "the others gone")
+    assert not draining.done()
+    await nodes.api.request("DELETE", f"/apis/policy/v1/namespaces/{nodes.lab.namespace}/poddisruptionbudgets/strict")
+    assert (await draining).facts["count"] == 3
 
 
 async def _closed(nodes: Nodes) -> bool:
