@@ -20,4 +20,7 @@ DIFFERENCES = {
     "asked_again": Difference("a retry of what is done is success, not an error", True, "already"),
     "large_cut": Difference("one step takes away at most half of the replicas", False, "NotAllowed"),
     "unsafe_rollback": Difference("the version says that leaving it loses data", False, "WrongState"),
+    "node_share": Difference("pods of closed nodes need room on the others", False, "NotAllowed"),
 }
+OF_NODES = {"node_share"}
+"""Shown by test_node_parity.py, the others by each run over workloads."""
