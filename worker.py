@@ -52,6 +52,7 @@ from mainstay.records.store import Store
 from mainstay.rooms import check_rooms
 from mainstay.telemetry import setup_logging, setup_tracing
 from workflows.action_item import ActionItemWorkflow
+from workflows.channel_test import ChannelTestWorkflow
 from workflows.halt import HaltWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.lease import LeaseWorkflow
@@ -68,6 +69,7 @@ WORKFLOWS = (
     ActionItemWorkflow,
     LeaseWorkflow,
     HaltWorkflow,
+    ChannelTestWorkflow,
     ReconcileWorkflow,
 )
 GRACE = timedelta(seconds=10)

@@ -106,6 +106,11 @@ def start_send(request: SendRequest, summary: str) -> workflow.ActivityHandle[Re
     return _start("send", request, Receipt, summary, options.SEND)
 
 
+async def send_once(request: SendRequest, summary: str) -> Receipt:
+    """To see what a channel answers."""
+    return await _ask("send", request, Receipt, summary, options.SEND_ONCE)
+
+
 async def send_patiently(request: SendRequest, summary: str) -> Receipt:
     """For mail that nobody waits for: hours late is better than lost."""
     return await _ask("send", request, Receipt, summary, options.SEND_PATIENTLY)

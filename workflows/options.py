@@ -30,6 +30,13 @@ SEND = ActivityConfig(
 )
 """A person waits: a method that stays silent is given up for the next one after 15 s at most."""
 
+SEND_ONCE = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=5),
+    schedule_to_close_timeout=timedelta(seconds=9),
+    retry_policy=_retry(attempts=1),
+)
+"""A test of a channel: its first answer is what somebody waits to see."""
+
 RESOLVE = ActivityConfig(
     start_to_close_timeout=timedelta(seconds=2),
     schedule_to_close_timeout=timedelta(seconds=4),

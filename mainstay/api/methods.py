@@ -70,6 +70,7 @@ _OPERATIONS: dict[str, dict[str, str]] = {
         "Halt": access_rules.HALT,
         "ClearHalt": access_rules.CLEAR_HALT,
         "GetStatus": access_rules.VIEW,
+        "TestChannel": access_rules.TEST_CHANNEL,
     },
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from mainstay.api import wire
 from mainstay.api.call import Context, budget, caller
 from mainstay.desk import check
+from mainstay.desk.channel_tests import WITHIN
 from mainstay.desk.desk import UPDATE_TIMEOUT, Desk
 from mainstay.domain import names
 from mainstay.domain.access import Command
@@ -109,3 +110,11 @@ class System(SystemServiceServicer):
 
     async def GetStatus(self, request: system_pb.GetStatusRequest, context: Context) -> system_pb.GetStatusResponse:
         return wire.write_status(await self._desk.status())
+
+    async def TestChannel(
+        self, request: system_pb.TestChannelRequest, context: Context
+    ) -> system_pb.TestChannelResponse:
+        tested = await self._desk.channel_tests.test(
+            request.channel, request.person, caller(), request.request_id, budget(context, WITHIN)
+        )
+        return wire.write_channel_tested(tested)

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from mainstay.desk import check
 from mainstay.desk.address import Address
 from mainstay.desk.answers import (
+    ChannelTested,
     Delivered,
     Delta,
     Ended,
@@ -575,6 +576,19 @@ def write_item(row: work.ItemRow) -> item_pb.ActionItem:
         done_at=write_instant(row.done_at),
         reminders=row.reminders,
         workflow_id=row.workflow_id,
+    )
+
+
+def write_channel_tested(tested: ChannelTested) -> system_pb.TestChannelResponse:
+    return system_pb.TestChannelResponse(
+        accepted=tested.receipt.accepted,
+        permanent=tested.receipt.permanent,
+        detail=tested.receipt.detail,
+        advice=tested.advice,
+        provider_id=tested.receipt.provider_id,
+        channel_type=tested.kind,
+        person=tested.person,
+        method=tested.method,
     )
 
 

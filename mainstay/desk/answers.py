@@ -10,7 +10,7 @@ from mainstay.domain.incident import IncidentView
 from mainstay.domain.model import Record
 from mainstay.domain.oncall.schedule import Shift
 from mainstay.domain.timeline import AnyEntry
-from mainstay.domain.work import IncidentRow
+from mainstay.domain.work import IncidentRow, Receipt
 from mainstay.records.rows import IncidentQuery
 
 
@@ -158,6 +158,17 @@ class PartState(Record):
     name: str
     answers: bool
     detail: str = ""
+
+
+class ChannelTested(Record):
+    """What came of a test message, and what to do about it."""
+
+    channel: str
+    kind: str
+    person: str = ""
+    method: str = ""
+    receipt: Receipt
+    advice: str
 
 
 class Status(Record):

@@ -28,6 +28,7 @@ from mainstay.desk.answers import (
     Timeline,
     WatchEvent,
 )
+from mainstay.desk.channel_tests import ChannelTests
 from mainstay.desk.declare import Declarations
 from mainstay.desk.deliver import Deliveries
 from mainstay.desk.feeds import Feeds
@@ -102,6 +103,8 @@ class Desk:
         """What the next person must know."""
         self.feeds = Feeds(config, store, self._pins, clock)
         """Calendar feeds."""
+        self.channel_tests = ChannelTests(client, config)
+        """Test messages."""
         self._halts = Halts(client)
         self._health = Health(client, config, store, self._halts)
         self._watches = Watches(self._watched_view, History(client, self._book).changes, clock, heartbeat)

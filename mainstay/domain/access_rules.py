@@ -16,6 +16,7 @@ DELIVER = "deliver_alerts"
 OVERRIDE_ON_CALL = "override_on_call"
 HALT = "halt"
 CLEAR_HALT = "clear_halt"
+TEST_CHANNEL = "test_channel"
 """Operations of the doors that are no updates."""
 
 LADDER = (
@@ -34,6 +35,7 @@ NEEDS: dict[str, AccessRole] = {
     HALT: AccessRole.RESPONDER,  # stopping is always safe …
     CLEAR_HALT: AccessRole.COMMANDER,  # … going on is not
     OVERRIDE_ON_CALL: AccessRole.RESPONDER,
+    TEST_CHANNEL: AccessRole.ADMIN,  # it costs money, and may wake somebody
     **dict.fromkeys(
         (
             names.ACKNOWLEDGE,

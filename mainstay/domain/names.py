@@ -15,6 +15,7 @@ ACTION_ITEM = "action-item"
 LEASE = "lease"
 HALT = "mainstay-halt"
 RECONCILE = "reconcile"
+CHANNEL_TEST = "channel-test"
 
 # Incident: updates
 ACKNOWLEDGE = "acknowledge"

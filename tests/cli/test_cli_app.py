@@ -33,7 +33,7 @@ GROUPS = {
     "config": "check schema",
     "action": "list show",
     "probe": "list show",
-    "channel": "list",
+    "channel": "list test",
     "halt": "start clear status",
 }
 

@@ -42,6 +42,7 @@ from mainstay.domain.work import Appended, AppendRequest, Number, NumberRequest
 from mainstay.records import Store
 from mainstay.simulate.recording import Recorder
 from workflows.action_item import ActionItemWorkflow
+from workflows.channel_test import ChannelTestWorkflow
 from workflows.halt import HaltWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.lease import LeaseWorkflow
@@ -55,6 +56,7 @@ WORKFLOWS = [
     ActionItemWorkflow,
     LeaseWorkflow,
     HaltWorkflow,
+    ChannelTestWorkflow,
 ]
 TOKENS = {
     "alice": "token-of-alice",

@@ -74,6 +74,7 @@ def test_every_update_has_a_rule() -> None:
         "ACTION_ITEM",
         "LEASE",
         "RECONCILE",
+        "CHANNEL_TEST",
         "HALT",
         "HALT_WORKFLOW_ID",
         "LAST_RESORT",

@@ -34,6 +34,7 @@ COMMANDS = {
     "_abandonable",
     "start_send",
     "send_patiently",
+    "send_once",
     "create_task",
     "gather",
 }

@@ -11,11 +11,11 @@ from temporalio.client import WorkflowHandle
 from devstack.processes import eventually
 from mainstay.domain.change import Applied
 from mainstay.domain.incident import CONFIRMATIONS, Phase
-from mainstay.domain.message import IncidentRef
+from mainstay.domain.message import IncidentRef, NoticeMessage
 from mainstay.domain.names import INCIDENT_QUEUE
 from mainstay.domain.runbook.run import RunView
 from mainstay.domain.verdict import Verdict
-from mainstay.domain.work import ActionItemInput, IncidentRow, ItemRow, Look, PostmortemInput
+from mainstay.domain.work import ActionItemInput, IncidentRow, ItemRow, Look, PostmortemInput, SendRequest
 from mainstay.simulate.recording import Recorder
 from tests.workflows.conftest import Stage, alert, make_pinned
 from tests.workflows.test_runbook import TREE, WORKLOAD, start
@@ -145,6 +145,16 @@ async def reconciled(stage: Stage, _recorder: Recorder) -> list[WorkflowHandle[A
     return [handle]
 
 
+async def channel_tested(stage: Stage, recorder: Recorder) -> list[WorkflowHandle[Any, Any]]:
+    """A test message is taken by its channel."""
+    request = SendRequest(key="k", channel="webhook", message=NoticeMessage(subject="Test", text="nothing to do"))
+    handle = await stage.client.start_workflow(
+        "channel-test", request, id="channel-test/golden", task_queue=INCIDENT_QUEUE
+    )
+    await handle.result()
+    return [handle]
+
+
 SCENARIOS: dict[str, Scenario] = {
     "escalation": escalation,
     "mitigated": mitigated,
@@ -154,4 +164,5 @@ SCENARIOS: dict[str, Scenario] = {
     "published": published,
     "halted": halted,
     "reconciled": reconciled,
+    "channel_tested": channel_tested,
 }

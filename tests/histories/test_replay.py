@@ -35,7 +35,7 @@ def test_every_scenario_has_a_history() -> None:
     """Each scenario of ``scenarios.py`` is kept, and every workflow type is in one."""
     assert {path.stem for path in HISTORIES} >= set(SCENARIOS)
     kinds = {path.parent.name for path in HISTORIES}
-    assert kinds >= {"incident", "runbook", "postmortem", "action-item", "halt", "reconcile"}
+    assert kinds >= {"incident", "runbook", "postmortem", "action-item", "halt", "reconcile", "channel-test"}
 
 
 def test_histories_name_no_machine() -> None:

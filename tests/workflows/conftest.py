@@ -31,6 +31,7 @@ from mainstay.domain.profiles import PROFILES
 from mainstay.domain.service import Service, Workload
 from mainstay.simulate.recording import Recorder
 from workflows.action_item import ActionItemWorkflow
+from workflows.channel_test import ChannelTestWorkflow
 from workflows.halt import HaltWorkflow
 from workflows.incident import IncidentWorkflow
 from workflows.lease import LeaseWorkflow
@@ -46,6 +47,7 @@ WORKFLOWS = [
     ActionItemWorkflow,
     LeaseWorkflow,
     HaltWorkflow,
+    ChannelTestWorkflow,
     ReconcileWorkflow,
 ]
 COUNT = itertools.count(1)

@@ -189,3 +189,76 @@ class GetStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015
+
+@_typing.final
+class TestChannelRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    channel: _builtins.str
+    """Its name in mainstay.yaml."""
+    person: _builtins.str
+    """Who gets it. Empty: nobody in particular where the channel can, else the caller."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        channel: _builtins.str = ...,
+        person: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "person", b"person", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestChannelRequest: _TypeAlias = TestChannelRequest  # noqa: Y015
+
+@_typing.final
+class TestChannelResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    PERMANENT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    ADVICE_FIELD_NUMBER: _builtins.int
+    PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_TYPE_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    accepted: _builtins.bool
+    """The provider took it, which is not yet delivered."""
+    permanent: _builtins.bool
+    """Trying again cannot help: something has to be changed."""
+    detail: _builtins.str
+    """What the provider answered, without addresses and secrets."""
+    advice: _builtins.str
+    """What to do about it."""
+    provider_id: _builtins.str
+    channel_type: _builtins.str
+    """Type of the channel, such as `twilio_sms`."""
+    person: _builtins.str
+    method: _builtins.str
+    """The person's contact method."""
+    def __init__(
+        self,
+        *,
+        accepted: _builtins.bool = ...,
+        permanent: _builtins.bool = ...,
+        detail: _builtins.str = ...,
+        advice: _builtins.str = ...,
+        provider_id: _builtins.str = ...,
+        channel_type: _builtins.str = ...,
+        person: _builtins.str = ...,
+        method: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "advice", b"advice", "channel_type", b"channel_type", "detail", b"detail", "method", b"method", "permanent", b"permanent", "person", b"person", "provider_id", b"provider_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TestChannelResponse: _TypeAlias = TestChannelResponse  # noqa: Y015

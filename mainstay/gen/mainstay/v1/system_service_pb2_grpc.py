@@ -49,6 +49,11 @@ class SystemServiceStub:
                 request_serializer=mainstay_dot_v1_dot_system__service__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=mainstay_dot_v1_dot_system__service__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.TestChannel = channel.unary_unary(
+                '/mainstay.v1.SystemService/TestChannel',
+                request_serializer=mainstay_dot_v1_dot_system__service__pb2.TestChannelRequest.SerializeToString,
+                response_deserializer=mainstay_dot_v1_dot_system__service__pb2.TestChannelResponse.FromString,
+                _registered_method=True)
 
 
 class SystemServiceServicer:
@@ -73,6 +78,13 @@ class SystemServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TestChannel(self, request, context):
+        """Send a real test message by one channel. A channel that does not work is an answer, not an error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SystemServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -90,6 +102,11 @@ def add_SystemServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=mainstay_dot_v1_dot_system__service__pb2.GetStatusRequest.FromString,
                     response_serializer=mainstay_dot_v1_dot_system__service__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'TestChannel': grpc.unary_unary_rpc_method_handler(
+                    servicer.TestChannel,
+                    request_deserializer=mainstay_dot_v1_dot_system__service__pb2.TestChannelRequest.FromString,
+                    response_serializer=mainstay_dot_v1_dot_system__service__pb2.TestChannelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -173,6 +190,33 @@ class SystemService:
             '/mainstay.v1.SystemService/GetStatus',
             mainstay_dot_v1_dot_system__service__pb2.GetStatusRequest.SerializeToString,
             mainstay_dot_v1_dot_system__service__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TestChannel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mainstay.v1.SystemService/TestChannel',
+            mainstay_dot_v1_dot_system__service__pb2.TestChannelRequest.SerializeToString,
+            mainstay_dot_v1_dot_system__service__pb2.TestChannelResponse.FromString,
             options,
             channel_credentials,
             insecure,

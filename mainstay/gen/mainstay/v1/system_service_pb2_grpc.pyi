@@ -35,6 +35,8 @@ class SystemServiceStub:
     """Stop every change to every cluster. Paging and telling go on."""
     ClearHalt: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.ClearHaltRequest, _system_service_pb2.ClearHaltResponse]
     GetStatus: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.GetStatusResponse]
+    TestChannel: _grpc.UnaryUnaryMultiCallable[_system_service_pb2.TestChannelRequest, _system_service_pb2.TestChannelResponse]
+    """Send a real test message by one channel. A channel that does not work is an answer, not an error."""
 
 @_typing.type_check_only
 class SystemServiceAsyncStub(SystemServiceStub):
@@ -43,6 +45,8 @@ class SystemServiceAsyncStub(SystemServiceStub):
     """Stop every change to every cluster. Paging and telling go on."""
     ClearHalt: _aio.UnaryUnaryMultiCallable[_system_service_pb2.ClearHaltRequest, _system_service_pb2.ClearHaltResponse]  # type: ignore[assignment]
     GetStatus: _aio.UnaryUnaryMultiCallable[_system_service_pb2.GetStatusRequest, _system_service_pb2.GetStatusResponse]  # type: ignore[assignment]
+    TestChannel: _aio.UnaryUnaryMultiCallable[_system_service_pb2.TestChannelRequest, _system_service_pb2.TestChannelResponse]  # type: ignore[assignment]
+    """Send a real test message by one channel. A channel that does not work is an answer, not an error."""
 
 class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -66,5 +70,13 @@ class SystemServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _system_service_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_system_service_pb2.GetStatusResponse, _abc.Awaitable[_system_service_pb2.GetStatusResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def TestChannel(
+        self,
+        request: _system_service_pb2.TestChannelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_system_service_pb2.TestChannelResponse, _abc.Awaitable[_system_service_pb2.TestChannelResponse]]:
+        """Send a real test message by one channel. A channel that does not work is an answer, not an error."""
 
 def add_SystemServiceServicer_to_server(servicer: SystemServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
