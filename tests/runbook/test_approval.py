@@ -276,3 +276,18 @@ def test_shipped_policy_is_for_small_teams() -> None:
     assert not policy.high.requester_may_vote
     assert policy.high.break_glass
     assert not policy.medium.break_glass
+
+
+@pytest.mark.capability("S-124")
+def test_only_the_role_that_the_policy_lists_may_approve() -> None:
+    """Given a change of production, then only the operations lead, or another role that the policy lists, may approve
+    it; not whoever is on call, nor the commander, nor an administrator."""
+    roles = {"operations_lead": "olga", "commander": "carol"}
+    q = question(ApprovalRule(by=("operations_lead",)))
+    for other in (who("alice"), who("carol"), ADMIN):
+        with pytest.raises(NotAllowed, match=r"the operations lead \(olga\) may"):
+            check_vote(q, YES, DIGEST, other, roles, NOW)
+    vote = check_vote(q, YES, DIGEST, who("olga"), roles, NOW)
+    assert decision(cast(q, vote), NOW) is Decision.APPROVED
+    listed = question(ApprovalRule(by=("operations_lead", "commander")))
+    assert check_vote(listed, YES, DIGEST, who("carol"), roles, NOW).kind is YES

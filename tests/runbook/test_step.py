@@ -10,6 +10,7 @@ from mainstay.domain.message import IncidentRef
 from mainstay.domain.runbook import commands as c
 from mainstay.domain.runbook import step
 from mainstay.domain.runbook.act import MAX_REPLANS
+from mainstay.domain.runbook.lint import check
 from mainstay.domain.runbook.run import MachineState
 from mainstay.domain.verdict import Verdict
 from tests.runbook.tree import (
@@ -528,3 +529,22 @@ def test_a_tree_that_leads_nowhere_does_not_begin(broken: str, where: str) -> No
     text = TREE.replace(broken, broken.partition(":")[0] + ": gone", 1)
     with pytest.raises(InvalidArgument, match=f"{where} leads to node 'gone'"):
         step.begin(tree(text), {"workload": WORKLOAD})
+
+
+@pytest.mark.capability("S-249")
+def test_a_tree_is_data_for_machines_and_people() -> None:
+    """Given a YAML tree, then a node that probes is answered by an activity, one that asks waits for a person's answer
+    and for nothing else, and a circle or a node that nothing leads to fails validation."""
+    runbook = tree()
+    probing = step.begin(runbook, {"workload": WORKLOAD})
+    assert isinstance(step.decide(runbook, probing), c.Probe)
+    asking = step.advance(runbook, probing, c.Answered(branch="old"))
+    assert isinstance(step.decide(runbook, asking), c.Ask)
+    with pytest.raises(WrongState):
+        step.advance(runbook, asking, HELD)
+    answered = step.advance(runbook, asking, c.Answered(branch="yes", by="alice"))
+    assert isinstance(step.decide(runbook, answered), c.PlanChange)
+    circle = TREE.replace("pause: {wait: 30s, next: over}", "pause: {wait: 30s, next: tell}")
+    assert "goes in circles" in str(check(circle, "tree.yaml", {}))
+    lost = TREE + "  lost: {wait: 1s, next: over}\n"
+    assert "no way leads to node 'lost'" in str(check(lost, "tree.yaml", {}))

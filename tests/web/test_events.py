@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mainstay.domain.alert import AlertStatus
+from mainstay.domain.routing import Route, route
 from mainstay.web import events
 
 TRIGGER: dict[str, Any] = {
@@ -80,3 +81,19 @@ def test_an_unreadable_event_is_kept_raw_without_its_token(damaged: bytes) -> No
 )
 def test_the_token_is_read_from_the_body(content: bytes, key: str | None) -> None:
     assert events.routing_key(content) == key
+
+
+@pytest.mark.capability("S-404")
+@pytest.mark.parametrize(("stage", "mode"), [("migrate", "page"), ("unit-tests", "ticket")])
+def test_a_failed_pipeline_is_an_incident_or_a_ticket_by_policy(stage: str, mode: str) -> None:
+    """Given a pipeline's failure by webhook, then the routes decide whether people are paged or it is only listed."""
+    failure = {"alertname": "deploy_pipeline_failure"}
+    routes = (
+        Route(name="tests", match=failure | {"stage": "/unit-.*/"}, service_label="service", mode="ticket"),
+        Route(name="pipelines", match=failure, service_label="service"),
+        Route(name="rest", service="catch-all", fallback=True),
+    )
+    payload = TRIGGER["payload"] | {"custom_details": {"stage": stage}}
+    (alert,) = events.parse(body(payload=payload)).alerts
+    found = route(alert, routes, {"checkout", "catch-all"})
+    assert (found.service, found.mode, found.fallback) == ("checkout", mode, False)
