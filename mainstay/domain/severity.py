@@ -86,9 +86,8 @@ class SeverityProfile(Strict):
                 if wanted and wanted in known_as(level):
                     return level
         known = ", ".join(level.label for level in self.levels)
-        raise InvalidArgument(
-            f"severity {plain(text, 40)!r} is not in profile {self.name}: use {known}", field="severity"
-        )
+        shown = plain(repr(plain(text, 40)), 80)  # some letters take ten characters to be quoted
+        raise InvalidArgument(f"severity {shown} is not in profile {self.name}: use {known}", field="severity")
 
     def _labels(self, level: Level) -> set[str]:
         return {_fold(level.label)}

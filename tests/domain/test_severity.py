@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -55,6 +55,7 @@ def test_what_is_not_in_the_scale_is_refused(profile: str, text: str) -> None:
 
 
 @given(st.text(max_size=200))
+@example("\U00018cd6" * 40)
 def test_any_text_is_a_level_or_a_refusal(text: str) -> None:
     """Nothing else can come of it, and the message is short whatever was sent."""
     said = ""
