@@ -38,6 +38,7 @@ class OnCall:
             teams=config.teams,
             people=config.people,
             overrides=overrides,
+            urgency=request.urgency,
         )
         return found.model_copy(update={"degraded": degraded})
 

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from mainstay.domain.calendar import meeting_slot
+from mainstay.domain.calendar import Calendar, meeting_slot
+from mainstay.domain.errors import InvalidArgument
 from mainstay.domain.oncall.resolve import resolve
-from mainstay.domain.work import MeetingRequest, MeetingSlot, PinnedResolveRequest, ResolvedTargets
+from mainstay.domain.work import (
+    HoursRequest,
+    MeetingRequest,
+    MeetingSlot,
+    NextOpen,
+    PinnedResolveRequest,
+    ResolvedTargets,
+)
 
 
 class PinnedRules:
@@ -22,7 +30,17 @@ class PinnedRules:
             schedules=pinned.schedules,
             teams=pinned.teams,
             people=pinned.people,
+            urgency=request.urgency,
         )
+
+    @activity.defn(name="next_open")
+    async def next_open(self, request: HoursRequest) -> NextOpen:
+        """When business hours begin; a calendar that never opens holds nobody back."""
+        calendar = Calendar.parse(request.business_hours, request.time_zone, request.holidays)
+        try:
+            return NextOpen(at=calendar.next_open(request.at))
+        except InvalidArgument:
+            return NextOpen(at=request.at)
 
     @activity.defn(name="meeting_slot")
     async def meeting_slot(self, request: MeetingRequest) -> MeetingSlot:

@@ -31,11 +31,13 @@ with workflow.unsafe.imports_passed_through():
         HandledBefore,
         HolderRequest,
         HolderState,
+        HoursRequest,
         ItemRow,
         Look,
         LookRequest,
         MeetingRequest,
         MeetingSlot,
+        NextOpen,
         Number,
         NumberRequest,
         Orphans,
@@ -128,6 +130,10 @@ async def resolve_targets(request: ResolveRequest) -> ResolvedTargets:
 async def resolve_pinned(request: PinnedResolveRequest) -> ResolvedTargets:
     """The pinned schedule answers where the live look-up did not."""
     return await _ask_here("resolve_pinned", request, ResolvedTargets)
+
+
+async def next_open(request: HoursRequest) -> NextOpen:
+    return await _ask_here("next_open", request, NextOpen)
 
 
 async def handled_before(request: HandledBefore) -> Earlier:

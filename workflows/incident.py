@@ -349,6 +349,9 @@ class IncidentWorkflow(Following, Recording):
         outcome = self._do(names.ACKNOWLEDGE, lifecycle.acknowledge, command, "acknowledged: you have it")
         if not outcome.changed:
             return outcome
+        if not self._state.escalation.acknowledged_by:
+            left = self._pinned.policy.acks_needed - len(self._state.escalation.acks)
+            return Outcome(message=f"acknowledged; {left} more must before nobody else is paged")
         if before:
             return Outcome(message=f"you have joined: {before} has it")
         called = tuple(p for p, how in self._state.called.items() if how == "paged")

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain.action_item import opening
     from mainstay.domain.errors import Refusal
     from mainstay.domain.incident import Close, ItemDraft, Phase, PostUpdate, RunRef, RunRequest, public_state
-    from mainstay.domain.lifecycle import ROLES_LATE, TOLD
+    from mainstay.domain.lifecycle import ROLES_LATE, TOLD, UNMITIGATED
     from mainstay.domain.message import NoticeMessage, StatusMessage
     from mainstay.domain.model import digest
     from mainstay.domain.postmortem_policy import PostmortemFacts, PostmortemPolicy, postmortem_reasons
@@ -78,6 +78,7 @@ class Following(Paging):
             for name, due in lifecycle.response_deadlines(state, self._pinned):
                 if name not in state.late:
                     found.append((due, name))
+        found += [(due, f"{UNMITIGATED}{index}") for due, index in lifecycle.unmitigated_due(state, self._pinned)]
         roles = lifecycle.roles_due(state, self._pinned)
         if roles is not None and ROLES_LATE not in state.late:
             found.append((roles, ROLES_LATE))
@@ -95,6 +96,9 @@ class Following(Paging):
             self._set(hold_told=True)
             self._log(Noted(at=now, text="the monitoring hold has passed without symptoms"))
             self._ask_for_resolution()
+        elif what.startswith(UNMITIGATED):
+            index = int(what.removeprefix(UNMITIGATED))
+            self._state = lifecycle.still_unmitigated(self._state, self._pinned, index, now)
         elif what == AUTO_CLOSE:
             self._set(late=(*self._state.late, what))
             self._close_by_itself()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from mainstay.domain import lifecycle
     from mainstay.domain.alert import Alert
-    from mainstay.domain.escalation import NextPage, Target, next_page
+    from mainstay.domain.escalation import NextPage, StepCondition, Target, next_page, picked
     from mainstay.domain.incident import Bounce, Call, Phase
     from mainstay.domain.lifecycle import HANDLED, MANUAL
     from mainstay.domain.message import AnyMessage, HandledMessage, IncidentRef, Link, PageMessage
@@ -20,11 +20,13 @@ with workflow.unsafe.imports_passed_through():
     from mainstay.domain.text import plain
     from mainstay.domain.timeline import Bounced, EscalationExhausted, EscalationStep, Noted, Paged
     from mainstay.domain.work import (
+        HoursRequest,
         PinnedResolveRequest,
         Receipt,
         ResolvedTargets,
         ResolveRequest,
         SendRequest,
+        Urgency,
     )
 
 from workflows import calls
@@ -32,6 +34,8 @@ from workflows.incident_core import IncidentCore
 
 MAX_FOLLOWED = 200
 """Pages whose thread is kept: 200 bytes each, and the state is bounded."""
+LOW_URGENCY, BUSINESS_HOURS = "low-urgency-rules", "page-in-business-hours"
+"""Patches: see ``patches.py``."""
 KEPT_KEYS = 100
 """Keys of the latest accepted and bounced notifications that the state carries."""
 
@@ -67,7 +71,14 @@ class Paging(IncidentCore):
         page = next_page(self._pinned.policy, self._state.escalation, workflow.now())
         if page is None:
             return
+        if await self._put_off(page.step):
+            return
         self._set(escalation=page.then, step_accepted=False, accepted_keys=())
+        if page.rule and page.rule.when and (passed := await self._passed_over(page.rule.when)):
+            if self._wanted(page) and self._state.escalation == page.then:
+                self._log(Noted(at=workflow.now(), text=f"step {page.step + 1} is passed over: {passed}"))
+                self._set(escalation=page.then.model_copy(update={"due": workflow.now()}))
+            return
         now = workflow.now()
         if not page.targets:
             await self._exhausted()
@@ -75,13 +86,74 @@ class Paging(IncidentCore):
         names = tuple(str(target) for target in page.targets)
         why = self._why(page)
         self._log(EscalationStep(at=now, round=page.then.round, step=page.step, targets=names, why=why))
-        called = self._call_all(page, await self._people_of(page), why)
+        people = await self._people_of(page)
+        if page.rule and page.rule.pick == "round_robin":
+            people = picked(people, self._state.key, page.lap + self._state.passes)
+        self._wait_for_morning(page, people)
+        called = self._call_all(page, people, why)
         if page.step == 0 and (more := self._whole_team(page)):
             called += self._call_all(page, await self._resolve(more), why)
         if called or not self._wanted(page):
             return
         self._log(Noted(at=workflow.now(), text=f"nobody can be reached behind {', '.join(names)}"))
         self._state = lifecycle.undelivered(self._state, self._pinned, workflow.now())
+
+    @property
+    def _urgency(self) -> Urgency:
+        return "low" if not self._any_hour() and workflow.patched(LOW_URGENCY) else "high"
+
+    def _any_hour(self) -> bool:
+        return self._pinned.profile.level(self._state.rank).page == "page"
+
+    async def _put_off(self, step: int) -> bool:
+        """A level that pages in business hours waits for them, before each step (S-024, D-38)."""
+        stage, level = self._state.escalation, self._pinned.profile.level(self._state.rank)
+        if level.page != "business_hours" or stage.hours_known == step or not workflow.patched(BUSINESS_HOURS):
+            return False
+        opens = await self._next_open()
+        if self._state.escalation != stage:
+            return True  # acknowledged, escalated by hand or raised meanwhile: look again
+        self._set(escalation=stage.model_copy(update={"hours_known": step, "due": max(opens, workflow.now())}))
+        if opens <= workflow.now():
+            return False
+        self._log(Noted(at=workflow.now(), text=f"{level.label} waits for business hours: {opens:%Y-%m-%d %H:%M} UTC"))
+        return True
+
+    async def _next_open(self) -> datetime:
+        pinned, now = self._pinned, workflow.now()
+        self._busy += 1
+        try:
+            request = HoursRequest(
+                at=now, business_hours=pinned.business_hours, time_zone=pinned.time_zone, holidays=pinned.holidays
+            )
+            return (await calls.next_open(request)).at
+        except ActivityError as error:
+            self._log(Noted(at=workflow.now(), text=f"business hours are unusable: {calls.why(error)[1]}"))
+            return now  # whoever is paged too early is better off than who is not paged
+        finally:
+            self._busy -= 1
+
+    async def _passed_over(self, when: StepCondition) -> str:
+        """Why the step does not count now; empty: it does."""
+        pinned, level = self._pinned, self._pinned.profile.level(self._state.rank)
+        if when.severity and level.rank not in {pinned.profile.parse(label).rank for label in when.severity}:
+            return f"it is for {', '.join(when.severity)}, and this is {level.label}"
+        if when.tier and pinned.service.tier not in when.tier:
+            return f"it is not for services of tier {pinned.service.tier}"
+        if not when.hours:
+            return ""
+        is_open = await self._next_open() <= workflow.now()
+        if is_open is (when.hours == "business"):
+            return ""
+        return "it is for business hours" if when.hours == "business" else "it is for the time outside business hours"
+
+    def _wait_for_morning(self, page: NextPage, people: tuple[ResolvedTarget, ...]) -> None:
+        """Whom everything is held back for has the step's time from the end of the quiet hours on."""
+        able = [person for person in people if person.methods and not person.shadow]
+        hold = min((min(method.hold for method in person.methods) for person in able), default=timedelta(0))
+        stage = self._state.escalation
+        if hold and stage == page.then and stage.due is not None:
+            self._set(escalation=stage.model_copy(update={"due": stage.due + hold}))
 
     def _wanted(self, page: NextPage) -> bool:
         """Did nobody acknowledge and nothing end while it was looked up whom to call?"""
@@ -155,27 +227,40 @@ class Paging(IncidentCore):
         """The door resolved the first target; every later page asks who is on call now."""
         first = page.step == 0 and page.then.round == 1 and not self._state.first_step_done
         self._set(first_step_done=True)
-        if first and self._input.first_targets:
+        if first and self._input.first_targets and self._urgency == "high":
             return self._input.first_targets
         return await self._resolve(page.targets)
 
     async def _resolve(self, targets: tuple[Target, ...]) -> tuple[ResolvedTarget, ...]:
+        targets, urgency = self._holders(targets), self._urgency
+        if not targets:
+            return ()
         self._busy += 1
         now = workflow.now()
         try:
             found = await calls.resolve_targets(
-                ResolveRequest(targets=targets, at=now, service=self._pinned.service.name)
+                ResolveRequest(targets=targets, at=now, service=self._pinned.service.name, urgency=urgency)
             )
         except ActivityError as error:
             _, message = calls.why(error)
             self._log(Noted(at=workflow.now(), text=f"on-call look-up failed ({message}); pinned schedule used"))
-            request = PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned)
+            request = PinnedResolveRequest(targets=targets, at=now, pinned=self._pinned, urgency=urgency)
             found = await self._resolve_pinned(request)
         finally:
             self._busy -= 1
         if found.degraded:
             self._log(Noted(at=workflow.now(), text=f"overrides could not be read: {found.degraded}"))
         return found.people
+
+    def _holders(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+        """Each role as the person who holds it now; a vacant one is nobody."""
+        roles = self._state.roles
+        held = (
+            Target(kind="person", name=roles[target.name]) if target.kind == "role" else target
+            for target in targets
+            if target.kind != "role" or target.name in roles
+        )
+        return tuple(dict.fromkeys(held))
 
     async def _resolve_pinned(self, request: PinnedResolveRequest) -> ResolvedTargets:
         """Nobody, where even this fails: then the next step is due, and in the end the last resort."""
@@ -243,11 +328,12 @@ class Paging(IncidentCore):
         if not methods:
             self._log(Noted(at=workflow.now(), text=f"{handle} has no contact method"))
             return
+        at_once = {"after": timedelta(0), "hold": timedelta(0), "fallback": True}
         self._add(
             Call(
                 key=f"{self._state.key}/{salt}/{handle}",
                 person=handle,
-                methods=tuple(m.model_copy(update={"after": timedelta(0), "fallback": True}) for m in methods),
+                methods=tuple(m.model_copy(update=at_once) for m in methods),
                 begun_at=workflow.now(),
                 message=message,
                 step=step,
@@ -285,7 +371,8 @@ class Paging(IncidentCore):
         if call.step == MANUAL:
             return call.person not in self._state.asked or call.round != self._state.escalation.round
         stage = self._state.escalation
-        return bool(stage.acknowledged_by) or stage.round != call.round or self._state.phase.quiet
+        done = bool(stage.acknowledged_by) or call.person in stage.acks
+        return done or stage.round != call.round or self._state.phase.quiet
 
     async def _call(self, call: Call) -> None:
         while call.index < len(call.methods) and not self._over(call):
@@ -293,6 +380,14 @@ class Paging(IncidentCore):
                 return
             call = self._without_bounced(call)
             method = call.methods[call.index]
+            held = call.begun_at + method.hold
+            if method.hold and held > workflow.now():
+                if self._any_hour():
+                    call = self._released(call)
+                    continue
+                summary = f"{call.person}: after the quiet hours"
+                await self._until(lambda: self._over(call) or self._any_hour(), held, summary)  # noqa: B023 - at once
+                continue
             if call.accepted and method.fallback:
                 call = self._next_method(call, None)
                 continue
@@ -308,6 +403,18 @@ class Paging(IncidentCore):
             receipt = await self._send(call, method)
             call = self._next_method(call, method if receipt.accepted else None)
         self._finish(call)
+
+    def _released(self, call: Call) -> Call:
+        """The severity pages at any hour by now: quiet hours end here, and the step's wait begins."""
+        now, zero, policy, stage = workflow.now(), timedelta(0), self._pinned.policy, self._state.escalation
+        methods = tuple(m.model_copy(update={"after": max(m.after - m.hold, zero), "hold": zero}) for m in call.methods)
+        call = call.model_copy(update={"methods": methods, "begun_at": now})
+        self._set(calls=tuple(call if c.key == call.key else c for c in self._state.calls))
+        if call.step >= 0 and call.round == stage.round and stage.due is not None:
+            listed = call.step < len(policy.steps) * (policy.repeat + 1)
+            wait = policy.steps[call.step % len(policy.steps)].wait if listed else policy.last_resort_every
+            self._set(escalation=stage.model_copy(update={"due": min(stage.due, now + wait)}))
+        return call
 
     def _bounced_of(self, call: Call) -> tuple[str, ...]:
         """Methods of the call that a provider accepted and could not deliver after all."""

@@ -11,7 +11,7 @@ from mainstay.config.parts import Alertmanager, Cluster, Defaults, LevelChange, 
 from mainstay.domain.access import AccessRole, Assurance
 from mainstay.domain.approval import ApprovalPolicy, ApprovalRule
 from mainstay.domain.duration import Duration
-from mainstay.domain.escalation import EscalationPolicy, Step, Target
+from mainstay.domain.escalation import EscalationPolicy, Step, Target, Unmitigated
 from mainstay.domain.model import Strict
 from mainstay.domain.oncall.pagerduty import PagerDutySchedule
 from mainstay.domain.oncall.schedule import Schedule
@@ -64,6 +64,7 @@ class WrittenPerson(Strict):
     access_roles: tuple[AccessRole, ...] = (AccessRole.RESPONDER,)
     contacts: dict[str, WrittenContact] = Field(default_factory=dict)
     notify: tuple[NotificationRule, ...] = ()
+    quiet_hours: tuple[str, ...] = ()
 
     def person(self, handle: str) -> Person:
         contacts = tuple(
@@ -104,8 +105,10 @@ class TeamsFile(Strict):
 def _target(value: object) -> object:
     if isinstance(value, str):
         kind, colon, name = value.partition(":")
-        if not colon or kind not in ("schedule", "person", "team") or not name:
-            raise ValueError(f"{value!r}: write schedule:NAME, person:HANDLE or team:NAME")
+        if not colon or kind not in ("schedule", "person", "team", "manager", "role") or not name:
+            raise ValueError(
+                f"{value!r}: write schedule:NAME, person:HANDLE, team:NAME, manager:TEAM or role:INCIDENT_ROLE"
+            )
         return {"kind": kind, "name": name}
     return value
 
@@ -113,11 +116,15 @@ def _target(value: object) -> object:
 WrittenTarget = Annotated[
     Target,
     BeforeValidator(_target),
-    WithJsonSchema({"type": "string", "pattern": "^(schedule|person|team):.+$"}),
+    WithJsonSchema({"type": "string", "pattern": "^(schedule|person|team|manager|role):.+$"}),
 ]
 
 
 class WrittenStep(Step):
+    targets: tuple[WrittenTarget, ...] = Field(min_length=1)
+
+
+class WrittenUnmitigated(Unmitigated):
     targets: tuple[WrittenTarget, ...] = Field(min_length=1)
 
 
@@ -126,6 +133,7 @@ class PolicyFile(EscalationPolicy):
 
     steps: tuple[WrittenStep, ...]
     last_resort: tuple[WrittenTarget, ...] = ()
+    unmitigated: tuple[WrittenUnmitigated, ...] = ()
 
     def policy(self) -> EscalationPolicy:
         return EscalationPolicy.model_validate(self.model_dump())

@@ -37,7 +37,7 @@ KINDS = {
     "clusters": "cluster",
     "runbooks": "runbook",
 }
-_TARGETS = {"person": "people", "team": "teams", "schedule": "schedules"}
+_TARGETS = {"person": "people", "team": "teams", "schedule": "schedules", "manager": "teams"}
 
 
 class References:
@@ -124,6 +124,8 @@ class References:
                 where = (*at, "contacts", name, "channel")
                 yield from self._missing(document, where, "channels", contact.channel)
                 yield from self._number(document, (*at, "contacts", name, "address"), contact)
+            for index, hours in enumerate(person.quiet_hours):
+                yield from _refusal(document, (*at, "quiet_hours", index), partial(Calendar.parse, (hours,)))
             for index, rule in enumerate(person.notify):
                 if rule.method not in person.contacts:
                     hint = close(rule.method, person.contacts)
@@ -240,11 +242,20 @@ class References:
         policy = document.value
         for index, step in enumerate(policy.steps):
             yield from self._targets(document, ("steps", index, "targets"), step.targets)
+            for number, label in enumerate(step.when.severity if step.when else ()):
+                where: Path = ("steps", index, "when", "severity", number)
+                yield from _refusal(document, where, partial(self._level, label))
+        for index, late in enumerate(policy.unmitigated):
+            yield from self._targets(document, ("unmitigated", index, "targets"), late.targets)
         yield from self._targets(document, ("last_resort",), policy.last_resort)
 
     def _targets(self, document: Document[Any], at: Path, targets: Iterable[Target]) -> Iterator[Problem]:
         for index, target in enumerate(targets):
-            yield from self._missing(document, (*at, index), _TARGETS[target.kind], target.name)
+            if target.kind != "role":
+                yield from self._missing(document, (*at, index), _TARGETS[target.kind], target.name)
+            elif target.name not in ROLES:
+                hint = close(target.name, ROLES) or f": use {', '.join(ROLES)}"
+                yield document.problem((*at, index), f"{target.name!r} is no incident role{hint}")
 
     def _severity(self) -> Iterator[Problem]:
         document = self._folder.severity

@@ -36,10 +36,11 @@ def slice_for(service: Service, team: Team, policy: EscalationPolicy, whole: Sli
     targets = [
         *(target for step in policy.steps for target in step.targets),
         *policy.last_resort,
+        *(target for late in policy.unmitigated for target in late.targets),
         *(target for text in runbooks.values() for target in mentioned(text)),
     ]
-    names = {kind: {t.name for t in targets if t.kind == kind} for kind in ("schedule", "team", "person")}
-    teams = {name: whole.teams[name] for name in {*names["team"], team.name} if name in whole.teams}
+    names = {kind: {t.name for t in targets if t.kind == kind} for kind in ("schedule", "team", "person", "manager")}
+    teams = {name: whole.teams[name] for name in {*names["team"], *names["manager"], team.name} if name in whole.teams}
     schedules = {name: whole.schedules[name] for name in names["schedule"] if name in whole.schedules}
     handles = {
         *also,

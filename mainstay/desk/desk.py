@@ -37,7 +37,7 @@ from mainstay.desk.halt import Halts
 from mainstay.desk.handoffs import Handoffs
 from mainstay.desk.incidents import Incidents
 from mainstay.desk.items import Items
-from mainstay.desk.notified import Notified
+from mainstay.desk.notified import Notified, check_target
 from mainstay.desk.on_call import OnCall
 from mainstay.desk.on_call_health import OnCallHealth
 from mainstay.desk.pinning import Pins
@@ -51,7 +51,7 @@ from mainstay.domain import names
 from mainstay.domain.access import Actor, Command
 from mainstay.domain.alert import Alert
 from mainstay.domain.errors import Refusal
-from mainstay.domain.incident import Declaration, IncidentView, Merge, Outcome, StartRunbook
+from mainstay.domain.incident import Declaration, IncidentView, Merge, Outcome, PagePeople, StartRunbook
 from mainstay.domain.oncall.schedule import Override
 from mainstay.domain.runbook.run import RunView
 from mainstay.domain.signature import Signer
@@ -85,6 +85,7 @@ class Desk:
         heartbeat: timedelta = HEARTBEAT,
     ) -> None:
         self.signer = signer
+        self._config = config
         self._pins = Pins(config, store, signer)
         self._book = AddressBook(client, store)
         self._deliveries = Deliveries(client, config, self._pins, clock)
@@ -152,6 +153,8 @@ class Desk:
         timeout: timedelta = UPDATE_TIMEOUT,
     ) -> Outcome:
         """Send an update of ``mainstay.domain.names``, its actor signed. Raises every refusal."""
+        if isinstance(command, PagePeople):
+            check_target(self._config, command.target)
         address = await self.find(ref)
         if isinstance(command, Merge) and command.into:
             into = await self.find(command.into)

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from temporalio.client import Client
 
+from mainstay.config import Config
 from mainstay.desk.address import Address, AddressBook
 from mainstay.desk.failure import answering
 from mainstay.domain import names
-from mainstay.domain.errors import NotFound, Unavailable
+from mainstay.domain.errors import InvalidArgument, NotFound, Unavailable
 from mainstay.domain.incident import Bounce
 from mainstay.domain.text import plain
 from mainstay.records import Store
 from mainstay.records.rows import DeliveryReported, DeliveryRow
 
 SIGNAL_WITHIN = timedelta(seconds=5)
+
+
+def check_target(config: Config, target: str) -> None:
+    """Refuse to page a name that the whole configuration does not have (an incident knows only its slice)."""
+    kind, _, name = target.partition(":")
+    known: dict[str, Collection[str]] = {
+        "person": config.people,
+        "team": config.teams,
+        "schedule": config.schedules,
+    }
+    if kind not in known or not name:
+        raise InvalidArgument("say whom: person:HANDLE, team:NAME or schedule:NAME", field="target")
+    if name not in known[kind]:
+        raise NotFound(f"no {kind} called {name!r} in the configuration", field="target")
 
 
 class Notified:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -9,16 +10,31 @@ from pydantic import Field
 
 from mainstay.domain.duration import Duration
 from mainstay.domain.model import Record, Strict
+from mainstay.domain.people import ResolvedTarget
 
 
 class Target(Strict):
-    """``schedule``, ``person`` or ``team`` and its name."""
+    """A kind and a name: ``schedule``, ``person``, ``team``; ``manager`` of a team; ``role`` in the incident.
 
-    kind: Literal["schedule", "person", "team"]
+    Who holds a role is known to the incident alone; a vacant one is nobody.
+    """
+
+    kind: Literal["schedule", "person", "team", "manager", "role"]
     name: str
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
+
+
+class StepCondition(Strict):
+    """When a step counts; what is left out does not matter. A step that does not count takes no time."""
+
+    severity: tuple[str, ...] = ()
+    """Only at these levels, as the severity profile calls them."""
+    tier: tuple[int, ...] = ()
+    """Only for services of these tiers."""
+    hours: Literal["", "business", "after"] = ""
+    """Only in the organisation's business hours, or only outside of them."""
 
 
 class Step(Strict):
@@ -26,6 +42,16 @@ class Step(Strict):
 
     targets: tuple[Target, ...] = Field(min_length=1)
     wait: Duration = Field(default=timedelta(minutes=5), ge=timedelta(0))
+    pick: Literal["all", "round_robin"] = "all"
+    """``round_robin``: one of the people behind the targets, chosen by the incident's key; on each repeat the next."""
+    when: StepCondition | None = None
+
+
+class Unmitigated(Strict):
+    """Whom to page, acknowledged or not, when nothing has helped ``after`` the declaration (T-7)."""
+
+    after: Duration = Field(gt=timedelta(0))
+    targets: tuple[Target, ...] = Field(min_length=1)
 
 
 class EscalationPolicy(Strict):
@@ -36,6 +62,10 @@ class EscalationPolicy(Strict):
     last_resort: tuple[Target, ...] = ()
     """Paged when all others stayed silent, again every ``last_resort_every`` until someone answers."""
     last_resort_every: Duration = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
+    acks_needed: int = Field(default=1, ge=1, le=10)
+    """How many people must acknowledge before nobody else is paged."""
+    unmitigated: tuple[Unmitigated, ...] = ()
+    """Whom to page as well, though somebody has acknowledged, when nothing has helped for some time."""
 
 
 class EscalationState(Record):
@@ -49,6 +79,10 @@ class EscalationState(Record):
     resorts: int = 0
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    acks: tuple[str, ...] = ()
+    """Handles that acknowledged, while more are needed."""
+    hours_known: int = -1
+    """The step for which it is settled that the hour is right (levels that page in business hours only)."""
 
 
 class NextPage(Record):
@@ -59,6 +93,10 @@ class NextPage(Record):
     """Different for every page of a round, repeats of the last resort included: part of the page's key."""
     last_resort: bool = False
     then: EscalationState
+    rule: Step | None = None
+    """The policy's step; None: the last resort."""
+    lap: int = 0
+    """How often the list has been gone through before."""
 
 
 def begin(_policy: EscalationPolicy, now: datetime, round_: int = 1) -> EscalationState:
@@ -74,6 +112,19 @@ def acknowledge(state: EscalationState, person: str, now: datetime) -> Escalatio
     return state.model_copy(update={"due": None, "acknowledged_by": person, "acknowledged_at": now})
 
 
+def picked(people: tuple[ResolvedTarget, ...], key: str, lap: int) -> tuple[ResolvedTarget, ...]:
+    """One of ``people``: which, only the incident's key and the lap say, so that no state is shared.
+
+    Who cannot be reached is passed over. Shadows come along, they are not chosen.
+    """
+    able = [one for one in people if one.methods and not one.shadow]
+    if not able:
+        return people
+    first = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    chosen = able[(first + lap) % len(able)]
+    return (chosen, *(one for one in people if one.shadow))
+
+
 def next_page(policy: EscalationPolicy, state: EscalationState, now: datetime) -> NextPage | None:
     """What is due at ``now``, or None. Never skips a step, however late it comes."""
     if state.due is None or now < state.due:
@@ -82,7 +133,8 @@ def next_page(policy: EscalationPolicy, state: EscalationState, now: datetime) -
     if state.step < total:
         step = policy.steps[state.step % len(policy.steps)]
         then = state.model_copy(update={"step": state.step + 1, "due": now + step.wait})
-        return NextPage(targets=step.targets, step=state.step, then=then)
+        lap = state.step // len(policy.steps)
+        return NextPage(targets=step.targets, step=state.step, then=then, rule=step, lap=lap)
     number = state.step + state.resorts
     if not policy.last_resort:
         then = state.model_copy(update={"due": None})

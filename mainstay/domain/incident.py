@@ -296,6 +296,8 @@ class IncidentState(Record):
     """The due time of the status update that its owner was reminded of last."""
     late: tuple[str, ...] = ()
     """Deadlines whose passing has been recorded."""
+    late_once: tuple[str, ...] = ()
+    """Like ``late``, and a reopening does not begin them anew."""
     first_step_done: bool = False
     tail: tuple[AnyEntry, ...] = ()
     """Journal entries that the record store has not confirmed yet."""

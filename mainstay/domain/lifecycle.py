@@ -258,6 +258,11 @@ def begin_paging(state: IncidentState, pinned: PinnedConfig, now: datetime, *, k
     return state.model_copy(update={"escalation": escalation.begin(pinned.policy, now), "escalation_begun_at": now})
 
 
+def _pages(state: IncidentState, pinned: PinnedConfig) -> bool:
+    """The severity wakes people at any hour."""
+    return pinned.profile.level(state.rank).page == "page"
+
+
 def _only_listed(state: IncidentState, pinned: PinnedConfig) -> bool:
     return state.ticket or pinned.profile.level(state.rank).page == "ticket"
 
@@ -293,11 +298,40 @@ def acknowledge(
     _of_this_round(state, command.round)
     if state.escalation.acknowledged_by:
         return _join(state, actor, now)
+    if actor.person in state.escalation.acks:
+        raise AlreadyDone(f"you acknowledged before; {_acks_left(state, pinned)} more must")
+    if _acks_left(state, pinned) > 1:
+        return _one_of_several(state, pinned, actor, now)
     called = tuple(sorted(p for p, how in state.called.items() if how == "paged" and p != actor.person))
     state = log(state, Acknowledged(at=now, actor=actor, already_called=called))
     state = state.model_copy(
         update={
             "escalation": escalation.acknowledge(state.escalation, actor.shown, now),
+            "acknowledged_at": state.acknowledged_at or now,
+            "called": {**state.called, actor.person: "acknowledged"},
+            "asked": tuple(person for person in state.asked if person != actor.person),
+        }
+    )
+    if "commander" not in state.roles:
+        state = _give(state, "commander", actor.person, actor, pinned, now)
+    if state.phase is Phase.DECLARED:
+        state = set_phase(state, Phase.INVESTIGATING, actor, now)
+    return state
+
+
+def _acks_left(state: IncidentState, pinned: PinnedConfig) -> int:
+    return pinned.policy.acks_needed - len(state.escalation.acks)
+
+
+def _one_of_several(state: IncidentState, pinned: PinnedConfig, actor: Actor, now: datetime) -> IncidentState:
+    """The policy wants more people than this one: the escalation goes on, without calling them again."""
+    left = _acks_left(state, pinned) - 1
+    text = f"acknowledged; {left} more must before nobody else is paged"
+    state = log(state, Noted(at=now, actor=actor, text=text))
+    acks = (*state.escalation.acks, actor.person)
+    state = state.model_copy(
+        update={
+            "escalation": state.escalation.model_copy(update={"acks": acks}),
             "acknowledged_at": state.acknowledged_at or now,
             "called": {**state.called, actor.person: "acknowledged"},
             "asked": tuple(person for person in state.asked if person != actor.person),
@@ -338,7 +372,7 @@ def escalate(
     if state.escalation.due is None and state.escalation.step:
         raise WrongState("no step of the escalation is left: page somebody by name")
     why = f": {command.reason[:MAX_PAGE_TEXT].strip()}" if command.reason.strip() else ""
-    stage = state.escalation.model_copy(update={"due": now})
+    stage = state.escalation.model_copy(update={"due": now, "hours_known": state.escalation.step})
     state = state.model_copy(
         update={"escalation": stage, "escalation_begun_at": state.escalation_begun_at or now, "ticket": False}
     )
@@ -366,6 +400,9 @@ def _with_rank(
 def _wake(state: IncidentState, pinned: PinnedConfig, now: datetime) -> IncidentState:
     """An incident that paged nobody has become one that does."""
     stage = state.escalation
+    if stage.due is not None and stage.due > now and stage.hours_known == stage.step and _pages(state, pinned):
+        # It waited for business hours; the level that it has now does not.
+        return state.model_copy(update={"escalation": stage.model_copy(update={"due": now})})
     untouched = stage.due is None and not stage.step and not stage.acknowledged_by
     if not untouched or state.phase.quiet or state.phase.ended or _only_listed(state, pinned):
         return state
@@ -451,8 +488,9 @@ def assign_role(
     role = role_named(command.role)
     if role not in ROLES:
         raise InvalidArgument(f"role {command.role!r} is unknown: use {', '.join(ROLES)}", field="role")
-    if command.person not in pinned.people:
-        raise NotFound(f"nobody called {command.person!r} in the configuration", field="person")
+    if command.person not in pinned.people and command.person not in state.called:
+        hint = "page that person first, if it is one of another team"
+        raise NotFound(f"nobody called {command.person!r} is part of this incident: {hint}", field="person")
     holder = state.roles.get(role)
     if holder == command.person:
         raise AlreadyDone(f"{command.person} is {role} already")
@@ -545,22 +583,21 @@ def start_runbook(
     return state.model_copy(update={"to_start": (*state.to_start, wanted)})
 
 
+PAGED_BY_HAND = ("person", "team", "schedule")
+
+
 def page_people(
-    state: IncidentState, command: PagePeople, pinned: PinnedConfig, actor: Actor, now: datetime
+    state: IncidentState, command: PagePeople, _pinned: PinnedConfig, actor: Actor, now: datetime
 ) -> IncidentState:
-    """Page somebody by hand, whatever the escalation does."""
+    """Page somebody by hand, whatever the escalation does, also whom the pinned slice does not know (S-114).
+
+    Doors refuse names that the configuration does not have; the look-up notes one that nobody is behind.
+    """
     _alive(state)
     kind, _, name = command.target.partition(":")
-    known: dict[str, Iterable[str]] = {
-        "person": pinned.people,
-        "team": pinned.teams,
-        "schedule": pinned.schedules,
-    }
-    if kind not in known or not name:
+    if kind not in PAGED_BY_HAND or not name or len(name) > MAX_NAME:
         message = "say whom: person:HANDLE, team:NAME or schedule:NAME"
         raise InvalidArgument(message, field="target")
-    if name not in set(known[kind]):
-        raise NotFound(f"no {kind} called {name!r} in the configuration", field="target")
     if len(state.to_page) >= MAX_PENDING_PAGES:
         raise WrongState("many people are being called at this moment: try again in a few seconds")
     entry = Noted(at=now, actor=actor, text=f"asked to page {command.target}")
@@ -883,6 +920,31 @@ def note_late(state: IncidentState, pinned: PinnedConfig, now: datetime) -> Inci
             state = state.model_copy(update={"late": (*state.late, name)})
             state = log(state, Late(at=now, what=name, due=due))
     return state
+
+
+def unmitigated_due(state: IncidentState, pinned: PinnedConfig) -> tuple[tuple[datetime, int], ...]:
+    """(when, which rule) of the policy's rules for incidents that nothing has helped yet."""
+    if state.declared_at is None or state.mitigated_at or state.phase.quiet or state.phase.ended or state.ticket:
+        return ()
+    rules = enumerate(pinned.policy.unmitigated)
+    return tuple(
+        (state.declared_at + rule.after, index)
+        for index, rule in rules
+        if f"{UNMITIGATED}{index}" not in state.late_once
+    )
+
+
+def still_unmitigated(state: IncidentState, pinned: PinnedConfig, index: int, now: datetime) -> IncidentState:
+    """Page whom the rule names, whoever has acknowledged; once per incident (T-7)."""
+    rule = pinned.policy.unmitigated[index]
+    why = f"not mitigated {_minutes(rule.after)} after the declaration"
+    pages = tuple(f"{target.kind}:{target.name}\n{why}" for target in rule.targets)
+    entry = Late(at=now, what=f"{why}: {', '.join(map(str, rule.targets))} paged", due=now)
+    once = (*state.late_once, f"{UNMITIGATED}{index}")
+    return log(state.model_copy(update={"to_page": (*state.to_page, *pages), "late_once": once}), entry)
+
+
+UNMITIGATED = "unmitigated "
 
 
 def roles_due(state: IncidentState, pinned: PinnedConfig) -> datetime | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
 from pydantic import Field
 
@@ -24,6 +25,8 @@ class NotificationRule(Strict):
 
     method: str
     after: Duration = timedelta(0)
+    urgency: Literal["any", "high", "low"] = "any"
+    """``low``: the severity does not page at any hour (it pages in business hours, or only lists)."""
 
 
 class Person(Strict):
@@ -37,6 +40,8 @@ class Person(Strict):
     access_roles: tuple[AccessRole, ...] = (AccessRole.RESPONDER,)
     contacts: tuple[ContactMethod, ...] = ()
     notify: tuple[NotificationRule, ...] = ()
+    quiet_hours: tuple[str, ...] = ()
+    """Like ``mon-sun 22:00-07:00`` in the person's own zone: what is of low urgency waits for their end."""
 
 
 class Team(Strict):
@@ -54,6 +59,8 @@ class ResolvedMethod(Strict):
     after: timedelta = timedelta(0)
     fallback: bool = False
     """Used only when every method before it has failed for good; no rule of the person asks for it."""
+    hold: timedelta = timedelta(0)
+    """Not before this long after the page began, whatever failed: the person's quiet hours."""
 
 
 class ResolvedTarget(Strict):

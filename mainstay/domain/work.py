@@ -22,10 +22,14 @@ from mainstay.domain.verdict import Verdict
 
 # Activity type names, by queue.
 # incident: pin_config resolve_targets send ask_lease holder_state
-# local:    resolve_pinned render meeting_slot
+# local:    resolve_pinned render meeting_slot next_open
 # cluster:  plan_change apply_change
 # bulk:     look verify draw_number append_journal handled_before save_effect save_item find_orphans
 #           draft_postmortem
+
+
+Urgency = Literal["high", "low"]
+"""``low``: the severity's level does not page at any hour."""
 
 
 class PinRequest(Record):
@@ -55,6 +59,7 @@ class ResolveRequest(Record):
     targets: tuple[Target, ...]
     at: datetime
     service: str = ""
+    urgency: Urgency = "high"
 
 
 class ResolvedTargets(Record):
@@ -292,6 +297,21 @@ class PinnedResolveRequest(Record):
     targets: tuple[Target, ...]
     at: datetime
     pinned: PinnedConfig
+    urgency: Urgency = "high"
+
+
+class HoursRequest(Record):
+    """``next_open`` (local): when the organisation's business hours begin, in its zone, without its holidays."""
+
+    at: datetime
+    business_hours: tuple[str, ...]
+    time_zone: str
+    holidays: tuple[str, ...] = ()
+
+
+class NextOpen(Record):
+    at: datetime
+    """The asked instant itself where it is within business hours."""
 
 
 class MeetingRequest(Record):

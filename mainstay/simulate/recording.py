@@ -91,7 +91,7 @@ class Recorder:
             for name in dir(self)
             if callable(getattr(self, name)) and hasattr(getattr(self, name), "__temporal_activity_definition")
         ]
-        return [*own, rules.resolve_pinned, rules.meeting_slot]
+        return [*own, rules.resolve_pinned, rules.meeting_slot, rules.next_open]
 
     @activity.defn(name="send")
     async def send(self, request: SendRequest) -> Receipt:
@@ -116,6 +116,7 @@ class Recorder:
             schedules=pinned.schedules,
             teams=pinned.teams,
             people=pinned.people,
+            urgency=request.urgency,
         )
 
     def _store(self) -> None:

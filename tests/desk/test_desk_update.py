@@ -28,6 +28,7 @@ from mainstay.domain.incident import (
     Cancel,
     Declaration,
     Merge,
+    PagePeople,
     SetSeverity,
 )
 from mainstay.records import Store
@@ -242,3 +243,26 @@ async def test_without_temporal_everything_is_unavailable(lab: Lab) -> None:
     assert not (await desk.temporal()).answers
     status = await desk.status()
     assert {part.name: part.answers for part in status.parts} == {"temporal": False, "records": True}
+
+
+@pytest.mark.parametrize(
+    ("target", "refusal", "message"),
+    [
+        ("person:zed", NotFound, "no person called 'zed'"),
+        ("team:nobody", NotFound, "no team called 'nobody'"),
+        ("schedule:never", NotFound, "no schedule called 'never'"),
+        ("manager:nobody", InvalidArgument, "say whom"),
+        ("bob", InvalidArgument, "say whom"),
+        ("person:", InvalidArgument, "say whom"),
+    ],
+)
+async def test_whom_the_configuration_does_not_know_cannot_be_paged(
+    lab: Lab, target: str, refusal: type[Refusal], message: str
+) -> None:
+    """A page to an unknown name is refused at the door, by name, and the incident never hears of it."""
+    view = await lab.opened("Page targets")
+    with pytest.raises(refusal, match=message) as caught:
+        await lab.desk.update(view.key, names.PAGE, PagePeople(target=target), actor("alice"), request_id(target))
+    assert caught.value.field == "target"
+    after = await lab.desk.view(view.key)
+    assert not any("asked to page" in getattr(entry, "text", "") for entry in after.timeline)

@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHandle
 
 from devstack.processes import eventually
 from mainstay.domain.change import Applied
+from mainstay.domain.escalation import Step, StepCondition, Target
 from mainstay.domain.incident import CONFIRMATIONS, Phase
 from mainstay.domain.message import IncidentRef, NoticeMessage
 from mainstay.domain.names import INCIDENT_QUEUE
@@ -34,6 +35,25 @@ async def escalation(stage: Stage, recorder: Recorder) -> list[WorkflowHandle[An
     await story.tell("acknowledge", "bob")
     await story.tell("add_note", "bob", text="looking")
     await story.tell("set_severity", "bob", severity="SEV3", reason="less than it seemed")
+    await story.tell("cancel", "bob", reason="false alarm")
+    await story.handle.result()
+    return [story.handle]
+
+
+async def low_urgency(stage: Stage, recorder: Recorder) -> list[WorkflowHandle[Any, Any]]:
+    """A level that pages in business hours, within them; a step for other hours is passed over; bob has it."""
+    profile = recorder.pinned.profile
+    levels = tuple(level.model_copy(update={"page": "business_hours"}) for level in profile.levels)
+    night = Step(targets=(Target(kind="person", name="carol"),), when=StepCondition(hours="after"))
+    policy = recorder.pinned.policy.model_copy(update={"steps": (night, *recorder.pinned.policy.steps)})
+    recorder.pinned = make_pinned(
+        profile=profile.model_copy(update={"levels": levels}), policy=policy, business_hours=("mon-sun 00:00-24:00",)
+    )
+    story = await stage.start(recorder)
+    await story.paged("alice")
+    await story.skip(minutes=5, seconds=1)
+    await story.paged("alice", "bob")
+    await story.tell("acknowledge", "bob")
     await story.tell("cancel", "bob", reason="false alarm")
     await story.handle.result()
     return [story.handle]
@@ -157,6 +177,7 @@ async def channel_tested(stage: Stage, recorder: Recorder) -> list[WorkflowHandl
 
 SCENARIOS: dict[str, Scenario] = {
     "escalation": escalation,
+    "low_urgency": low_urgency,
     "mitigated": mitigated,
     "drifted": drifted,
     "expired": expired,

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import assert_never
 
+from mainstay.domain.calendar import Calendar
 from mainstay.domain.escalation import Target
 from mainstay.domain.oncall.schedule import Override, Schedule
 from mainstay.domain.oncall.shifts import on_call
 from mainstay.domain.people import Person, ResolvedMethod, ResolvedTarget, Team
-from mainstay.domain.work import ResolvedTargets
+from mainstay.domain.work import ResolvedTargets, Urgency
+
+MOST_SPANS = 21
+"""Quiet hours without an end end after some days: nothing is put off for ever."""
 
 
 def resolve(
@@ -21,6 +25,7 @@ def resolve(
     teams: Mapping[str, Team],
     people: Mapping[str, Person],
     overrides: tuple[Override, ...] = (),
+    urgency: Urgency = "high",
 ) -> ResolvedTargets:
     """Who is behind ``targets`` at ``at``, each person once, in the order of the targets.
 
@@ -37,11 +42,11 @@ def resolve(
         for handle in handles:
             found.setdefault(
                 handle,
-                ResolvedTarget(person=handle, via=str(target), methods=methods(people.get(handle))),
+                ResolvedTarget(person=handle, via=str(target), methods=methods(people.get(handle), urgency, at)),
             )
         for handle in _shadows(target, at, schedules) if handles else ():
             copy = ResolvedTarget(
-                person=handle, via=f"{target} (shadow)", shadow=True, methods=methods(people.get(handle))
+                person=handle, via=f"{target} (shadow)", shadow=True, methods=methods(people.get(handle), urgency, at)
             )
             found.setdefault(handle, copy)
     return ResolvedTargets(people=tuple(found.values()), empty=tuple(empty))
@@ -63,6 +68,13 @@ def _behind(
         case "team":
             team = teams.get(target.name)
             yield from team.members if team else ()
+        case "manager":
+            team = teams.get(target.name)
+            manager = team.manager if team else None
+            if manager and manager in people:
+                yield manager
+        case "role":
+            return  # the incident puts the holder in its place
         case "schedule":
             schedule = schedules.get(target.name)
             person = person_on_call(schedule, at, overrides) if schedule else None
@@ -90,9 +102,10 @@ def person_on_call(schedule: Schedule, at: datetime, overrides: tuple[Override, 
     return shift.person if shift else None
 
 
-def methods(person: Person | None) -> tuple[ResolvedMethod, ...]:
+def methods(person: Person | None, urgency: Urgency = "high", at: datetime | None = None) -> tuple[ResolvedMethod, ...]:
     """The person's ways, best first: as the notification rules say, then the other contacts as fallbacks.
 
+    Of low urgency nothing is sent before the person's quiet hours end; of high urgency they do not matter.
     Without rules the first contact is the way and the others are its fallbacks. A rule that names no contact
     is skipped: the configuration check reports it.
     """
@@ -102,7 +115,7 @@ def methods(person: Person | None) -> tuple[ResolvedMethod, ...]:
     ruled = tuple(
         ResolvedMethod(method=rule.method, channel=contacts[rule.method].channel, after=rule.after)
         for rule in sorted(person.notify, key=lambda rule: rule.after)
-        if rule.method in contacts
+        if rule.method in contacts and rule.urgency in ("any", urgency)
     )
     named = {way.method for way in ruled}
     others = tuple(
@@ -110,4 +123,19 @@ def methods(person: Person | None) -> tuple[ResolvedMethod, ...]:
         for number, contact in enumerate(person.contacts)
         if contact.name not in named
     )
-    return ruled + others
+    found = ruled + others
+    if urgency == "high" or at is None or not person.quiet_hours:
+        return found
+    hold = quiet_until(person, at) - at
+    return tuple(way.model_copy(update={"hold": hold, "after": way.after + hold}) for way in found)
+
+
+def quiet_until(person: Person, at: datetime) -> datetime:
+    """When the quiet hours that hold at ``at`` end; ``at`` itself outside of them."""
+    end = at
+    for number, span in enumerate(Calendar.parse(person.quiet_hours, person.time_zone).spans(at)):
+        if span.start > end or number > MOST_SPANS:
+            break
+        if span.start <= end < span.end:
+            end = span.end
+    return end

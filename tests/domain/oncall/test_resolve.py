@@ -139,3 +139,31 @@ def test_a_shadow_gets_a_copy() -> None:
     assert [m.method for m in people[1].methods] == ["push"]
     assert found(learner).people == ()
     assert found(learner).empty == ("schedule primary",)
+
+
+def test_low_urgency_has_rules_of_its_own_and_waits_for_the_end_of_quiet_hours() -> None:
+    """Given push for all and sms for high urgency, and quiet hours from 22 to 7 in Berlin, then at night low urgency is
+    held until 7 in the person's zone, and high urgency never; by day nothing is held."""
+    who = Person(
+        handle="alice",
+        name="Alice",
+        time_zone="Europe/Berlin",
+        contacts=tuple(ContactMethod(name=name, channel=name, address="") for name in ("push", "sms")),
+        notify=(
+            NotificationRule(method="push"),
+            NotificationRule(method="sms", after=timedelta(minutes=2), urgency="high"),
+        ),
+        quiet_hours=("mon-sun 22:00-07:00",),
+    )
+    night, day = datetime(2026, 1, 14, 23, tzinfo=UTC), datetime(2026, 1, 14, 12, tzinfo=UTC)
+    high = methods(who, "high", night)
+    assert [(way.method, way.after, way.hold) for way in high] == [
+        ("push", timedelta(0), timedelta(0)),
+        ("sms", timedelta(minutes=2), timedelta(0)),
+    ]
+    low = methods(who, "low", night)
+    assert [(way.method, way.fallback, way.hold) for way in low] == [
+        ("push", False, timedelta(hours=7)),
+        ("sms", True, timedelta(hours=7)),
+    ]
+    assert [way.hold for way in methods(who, "low", day)] == [timedelta(0), timedelta(0)]
