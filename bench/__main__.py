@@ -61,7 +61,7 @@ async def _storm(size: str, synchronous: str) -> Outcome:
 
 async def _rollback(size: str, _synchronous: str) -> Outcome:
     many, few_times, times = _sized(size, 30, 300), _sized(size, 3, 10, 50), _sized(size, 2, 3, 10)
-    # A rollout of 300 has up to 375 pods, 110 on a node.
+    # A rollout of 300 has up to 375 pods, 250 on a node.
     async with cluster_of(nodes=5) as it:
         return await rollback.measure(it, (3, many), (few_times, times))
 

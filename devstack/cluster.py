@@ -44,7 +44,7 @@ REVISIONS = ("replicasets", "controllerrevisions")
 class Cluster:
     """One cluster on loopback; what is in it stays in ``data_dir`` over stop and start.
 
-    ``nodes`` fake nodes have 16 CPUs, 64 GiB and room for 110 pods each. Pods behave as the tag of
+    ``nodes`` fake nodes have 16 CPUs, 64 GiB and room for 250 pods each. Pods behave as the tag of
     their image says, see `devstack.pod_stages.BEHAVIOURS`. With ``allow_exec`` an exec into any pod
     runs the command on this machine: for fixed commands of tests only.
     """
@@ -182,7 +182,7 @@ class Cluster:
         return self._write_kubeconfig(f"{namespace}-{name}", answer["status"]["token"])
 
     async def add_node(self, name: str, *, labels: Mapping[str, str], taints: Sequence[Mapping[str, str]] = ()) -> None:
-        """One more fake node, with room for 110 pods. Raises `KubeApiError` when there is one of its name."""
+        """One more fake node, with room for 250 pods. Raises `KubeApiError` when there is one of its name."""
         node = _node(name, "zone-a")
         node["metadata"]["labels"].update(labels)
         node["spec"] = {"taints": [*taints]}
@@ -381,7 +381,7 @@ def _takes_pods(node: dict[str, Any]) -> bool:
 
 
 def _node(name: str, zone: str) -> dict[str, Any]:
-    capacity = {"cpu": "16", "memory": "64Gi", "pods": "110"}
+    capacity = {"cpu": "16", "memory": "64Gi", "pods": "250"}
     return {
         "apiVersion": "v1",
         "kind": "Node",

@@ -21,4 +21,4 @@ async def lab(cluster: Cluster) -> AsyncIterator[Lab]:
     await cluster.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}))
     opened = Lab(cluster, namespace, NoHalt())
     yield opened
-    await opened.close()
+    await opened.tear_down()

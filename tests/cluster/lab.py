@@ -144,6 +144,11 @@ class Lab:
     async def close(self) -> None:
         await self.clusters.close()
 
+    async def tear_down(self) -> None:
+        """Close, and give the nodes' room back: the cluster is the whole session's."""
+        await self.close()
+        await self.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
+
     def with_halt(self, halt: HaltGuard) -> ClusterActions:
         """The same activities behind another kill switch."""
         self.clusters = Clusters({"default": (str(self.cluster.kubeconfig), "")}, halt)

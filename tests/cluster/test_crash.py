@@ -63,7 +63,7 @@ async def kill_in_all(harness: Harness, cluster: Cluster, point: str) -> int:
         assert await scenario.seen(labs[action]) == wanted, action
         assert now[action] == before[action] + 2, f"{action}: and taken back once"
     for lab in labs.values():
-        await lab.close()
+        await lab.tear_down()
     return len(changes) + len(back)
 
 

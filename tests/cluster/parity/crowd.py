@@ -54,8 +54,7 @@ async def run(cluster: Cluster, cases: Iterable[Case]) -> Outcome:
         for twin in twins:
             outcome.answers += twin.answers
             for lab in (twin.theirs, twin.ours):
-                await lab.close()
-                await cluster.api.request("DELETE", f"/api/v1/namespaces/{lab.namespace}")
+                await lab.tear_down()
     return outcome
 
 
