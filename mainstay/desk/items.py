@@ -11,7 +11,7 @@ from temporalio.client import Client
 from mainstay.desk import check
 from mainstay.desk.address import RECORDS_WITHIN_SECONDS, Address, AddressBook
 from mainstay.desk.failure import MAY_STILL_APPLY, answering
-from mainstay.desk.update import signed
+from mainstay.desk.update import ask, signed
 from mainstay.domain import names
 from mainstay.domain.access import Actor, Command
 from mainstay.domain.access_rules import check_allowed
@@ -55,7 +55,7 @@ class Items:
         handle = self._client.get_workflow_handle(address.workflow_id, first_execution_run_id=address.key)
         try:
             async with answering(f"changing action item {item}", timeout, unsure=MAY_STILL_APPLY):
-                answer: Outcome = await handle.execute_update(name, ready, id=request_id, result_type=Outcome)
+                answer = await ask(handle, name, ready, request_id)
                 return answer
         except NotFound:
             raise WrongState(f"action item {item} is done") from None

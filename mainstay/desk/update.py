@@ -7,11 +7,13 @@ the end the outcome is read from the closed run.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from mainstay.desk import check
 from mainstay.desk.address import Address, AddressBook
@@ -26,6 +28,8 @@ from mainstay.domain.signature import Signer
 SIGNATURE_HOLDS = timedelta(minutes=5)
 """How long a worker may be away before what was asked must be asked again."""
 ANSWER_OF_CLOSED_WITHIN = timedelta(seconds=2)
+ASK_AGAIN_AFTER = (0.1, 0.5)
+"""Seconds before the second and the third try of an update that the server threw away with its task."""
 
 C = TypeVar("C", bound=Command)
 
@@ -69,8 +73,7 @@ class Updates:
         shown = address.number or address.workflow_id
         try:
             async with answering(f"sending {name} to {shown}", timeout, unsure=MAY_STILL_APPLY):
-                answer: Outcome = await handle.execute_update(name, ready, id=request_id, result_type=Outcome)
-                return answer
+                return await ask(handle, name, ready, request_id)
         except NoSuchRun:
             return await self._answer_of_closed(address, shown, request_id)
 
@@ -95,6 +98,28 @@ class Updates:
         if not now.ended:
             raise Unavailable(f"{shown} is changing over to its next run; retry with the same request_id")
         raise closed(shown)
+
+
+async def ask(handle: WorkflowHandle[Any, Any], name: str, command: Command, request_id: str) -> Outcome:
+    """The update's answer, asked for anew where a task of the workflow was thrown away with the update in it.
+
+    That happens when something arrives while the workflow changes over to its next run. The update id makes
+    asking again harmless. Raises what the client raises.
+    """
+    for pause in (*ASK_AGAIN_AFTER, None):
+        try:
+            answer: Outcome = await handle.execute_update(name, command, id=request_id, result_type=Outcome)
+        except RPCError as error:
+            if pause is None or not _thrown_away(error):
+                raise
+            await asyncio.sleep(pause)
+        else:
+            return answer
+    raise AssertionError("the last try answers or raises")
+
+
+def _thrown_away(error: RPCError) -> bool:
+    return error.status is RPCStatusCode.FAILED_PRECONDITION and "workflow task failure" in error.message
 
 
 def closed(shown: str) -> Refusal:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
 
+from mainstay.desk import update
 from mainstay.desk.answers import IncidentFilter
 from mainstay.desk.desk import Desk
 from mainstay.desk.failure import from_update
@@ -266,3 +269,35 @@ async def test_whom_the_configuration_does_not_know_cannot_be_paged(
     assert caught.value.field == "target"
     after = await lab.desk.view(view.key)
     assert not any("asked to page" in getattr(entry, "text", "") for entry in after.timeline)
+
+
+class Handle:
+    """Answers an update after throwing it away as often as ``faults`` says."""
+
+    def __init__(self, *faults: RPCError) -> None:
+        self.faults, self.ids = list(faults), []
+
+    async def execute_update(self, _name: str, _command: object, **options: Any) -> object:
+        self.ids.append(options["id"])
+        if self.faults:
+            raise self.faults.pop(0)
+        return options["result_type"](message="noted")
+
+
+def _fault(text: str) -> RPCError:
+    return RPCError(text, RPCStatusCode.FAILED_PRECONDITION, b"")
+
+
+TASK = "Unable to perform workflow execution update due to unexpected workflow task failure."
+
+
+async def test_an_update_thrown_away_with_its_task_is_asked_again() -> None:
+    """With the same id, so that it is done once; no worker at all is told at once."""
+    handle = Handle(_fault(TASK), _fault(TASK))
+    answer = await update.ask(handle, "add_note", AddNote(text="x"), "r1")
+    assert (answer.message, handle.ids) == ("noted", ["r1"] * 3)
+    for faults in ([_fault(TASK)] * 3, [_fault("no poller seen for task queue recently")]):
+        handle = Handle(*faults)
+        with pytest.raises(RPCError):
+            await update.ask(handle, "add_note", AddNote(text="x"), "r1")
+        assert len(handle.ids) == len(faults)
