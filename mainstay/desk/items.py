@@ -55,8 +55,7 @@ class Items:
         handle = self._client.get_workflow_handle(address.workflow_id, first_execution_run_id=address.key)
         try:
             async with answering(f"changing action item {item}", timeout, unsure=MAY_STILL_APPLY):
-                answer = await ask(handle, name, ready, request_id)
-                return answer
+                return await ask(handle, name, ready, request_id)
         except NotFound:
             raise WrongState(f"action item {item} is done") from None
 
