@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -68,7 +69,8 @@ def _checked(name: str, outcome: Outcome) -> None:
     assert said["commit"]
     assert said["results"]
     assert said["floor"]
-    assert all(value > 0 for value in said["ratios"].values())
+    # Of one sample a floor may be below zero: its activity ran before its start was answered
+    assert all(math.isfinite(value) for value in said["ratios"].values())
     assert all({"what", "value", "goal", "met"} == set(goal) for goal in said["goals"])
 
 
