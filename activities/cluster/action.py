@@ -27,6 +27,8 @@ from mainstay.domain.revision import Raw
 from mainstay.domain.work import PlanRequest
 
 ATTEMPTS = 5
+PAUSE_SECONDS = 0.1
+"""Times the number of the attempt: a controller in the middle of a rollout writes its status several times."""
 SEEN = "seen"
 """Key in ``former``: the resourceVersion that the plan was made on. It tells two equal plans apart."""
 
@@ -79,7 +81,7 @@ class Action(ABC, Generic[P]):
         if request.undo and change.undo == "none":
             raise WrongState(f"{change.action} cannot be undone: {change.title}")
         place, mark = Place.of(change.target), mark_of(request)
-        for _ in range(ATTEMPTS):
+        for number in range(ATTEMPTS):
             live = await self._clusters[place.cluster].read(place)
             done = self._settled(live, request, mark)
             if done is not None:
@@ -87,7 +89,7 @@ class Action(ABC, Generic[P]):
             answer = await self._write(place, live, self._goal(request), mark)
             if answer is not None:
                 return await self._changed(place, answer, self._goal(request))
-            await asyncio.sleep(0)
+            await asyncio.sleep(PAUSE_SECONDS * number)
         raise Unavailable(f"{place} was written by others during each of {ATTEMPTS} attempts")
 
     async def open_target(self, request: PlanRequest, place: Place) -> dict[str, Any]:
